@@ -1,0 +1,120 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings that every Swift target of the package is built with.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .strictMemorySafety(),
+]
+
+/// A library of ours: `imports` is the whole list of what its sources may import.
+func module(_ name: String, imports: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: imports, swiftSettings: strict)
+}
+
+func program(_ name: String, imports: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: imports, swiftSettings: strict)
+}
+
+/// The tests of one module, under `Tests/<name>Tests`.
+func tests(_ name: String, imports: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.byName(name: name)] + imports, swiftSettings: strict)
+}
+
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+  name: "ddpmd",
+  products: [
+    .executable(name: "ddpmd", targets: ["ddpmd"]),
+    .executable(name: "ddpmctl", targets: ["ddpmctl"]),
+    .executable(name: "ddpm-worker", targets: ["ddpm-worker"]),
+    .executable(name: "ddpm-bench", targets: ["ddpm-bench"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
+  ],
+  targets: [
+    // Debian's libraries.
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(
+      name: "CJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+
+    // State on disk and the language of job files: no numerics below this line ...
+    module("DurableIO", imports: ["CCrypto", system]),
+    module("StrictJSON"),
+    module("ModelConfig", imports: ["StrictJSON"]),
+    module("Jobs", imports: ["StrictJSON", "ModelConfig"]),
+    module("Spool", imports: ["DurableIO", "Jobs", "StrictJSON"]),
+    module("Supervision", imports: ["Spool", "Jobs", "DurableIO", "CSystemd", logging, subprocess, system]),
+
+    // ... and no jobs below this one.
+    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+    module("TensorCore", imports: ["CKernels", "COpenBLAS"]),
+    module("TensorFiles", imports: ["DurableIO", "StrictJSON", "TensorCore"]),
+    module("Models", imports: ["TensorCore", "ModelConfig"]),
+    module("Diffusion", imports: ["TensorCore", "ModelConfig"]),
+    module("Images", imports: ["CPNG", "CJPEG"]),
+    module("Datasets", imports: ["Images", "TensorFiles", "TensorCore", "CZlib"]),
+    module(
+      "ModelFiles", imports: ["TensorFiles", "TensorCore", "ModelConfig", "StrictJSON", "DurableIO"]),
+    module(
+      "Training",
+      imports: [
+        "Models", "Diffusion", "Datasets", "ModelFiles", "ModelConfig", "TensorCore", "TensorFiles",
+      ]),
+
+    // Where jobs and numerics meet.
+    module(
+      "JobRunner",
+      imports: [
+        "Training", "Models", "Diffusion", "Datasets", "ModelFiles", "ModelConfig", "TensorFiles",
+        "TensorCore", "Images", "Jobs", "StrictJSON", "DurableIO",
+      ]),
+
+    program("ddpmd", imports: ["Supervision", "Spool", "Jobs", arguments, logging]),
+    program(
+      "ddpmctl", imports: ["Spool", "Jobs", "ModelConfig", "StrictJSON", "DurableIO", arguments]),
+    program("ddpm-worker", imports: ["JobRunner", "Jobs", arguments]),
+    program(
+      "ddpm-bench",
+      imports: ["Training", "Models", "Diffusion", "ModelConfig", "TensorCore", arguments]),
+
+    tests("DurableIO", imports: [system]),
+    tests("StrictJSON"),
+    tests("ModelConfig", imports: ["StrictJSON"]),
+    tests("Jobs", imports: ["StrictJSON", "ModelConfig"]),
+    tests("Spool", imports: ["DurableIO", "Jobs", "StrictJSON"]),
+    tests("Supervision", imports: ["Spool", "Jobs", "DurableIO"]),
+    tests("TensorCore"),
+    tests("TensorFiles", imports: ["DurableIO", "TensorCore"]),
+    tests("Models", imports: ["TensorCore", "ModelConfig", "TensorFiles", "StrictJSON", "ModelFiles"]),
+    tests("Diffusion", imports: ["TensorCore", "ModelConfig"]),
+    tests("Images"),
+    tests("Datasets", imports: ["Images", "TensorFiles", "TensorCore"]),
+    tests("ModelFiles", imports: ["TensorFiles", "TensorCore", "ModelConfig", "StrictJSON"]),
+    tests("Training", imports: ["Models", "Diffusion", "Datasets", "ModelFiles", "ModelConfig", "TensorCore"]),
+    tests("JobRunner", imports: ["Jobs", "DurableIO", "StrictJSON"]),
+    // The architecture's arrows, and the real programs run end to end.
+    .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["ddpmd", "ddpmctl", "ddpm-worker", "Jobs", "StrictJSON", subprocess],
+      swiftSettings: strict),
+  ]
+)

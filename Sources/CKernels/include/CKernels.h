@@ -1,0 +1,3 @@
+#ifndef DDPM_CKERNELS_H
+#define DDPM_CKERNELS_H
+#endif

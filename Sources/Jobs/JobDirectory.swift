@@ -1,0 +1,21 @@
+/// The paths inside `jobs/ID/`. Paths only: nothing here touches the disk.
+public struct JobDirectory: Equatable, Sendable {
+  public let path: String
+
+  public init(path: String) { self.path = path }
+
+  /// The envelope with the job in it, written once at admission.
+  public var job: String { path + "/job.json" }
+  /// What happened to the job, one JSON object a line, appended by the daemon.
+  public var events: String { path + "/events.jsonl" }
+  /// The worker's standard error.
+  public var log: String { path + "/log" }
+  /// The latest `Progress`, replaced whole by the daemon.
+  public var progress: String { path + "/progress.json" }
+  /// Locked (flock) by the worker as long as it lives; holds its process id.
+  public var lock: String { path + "/lock" }
+  public var metrics: String { path + "/metrics.jsonl" }
+  public var checkpoints: String { path + "/checkpoints" }
+  public var resultsInProgress: String { path + "/results.partial" }
+  public var results: String { path + "/results" }
+}

@@ -1,0 +1,25 @@
+public import ModelConfig
+
+/// What a job file asks for, validated: `{"schema": "ddpm.job/1", "kind": …}`.
+public struct JobSpec: Equatable, Sendable {
+  /// The value of the key `schema` that this version reads.
+  public static let schema = "ddpm.job/1"
+
+  /// Shown in lists; `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`.
+  public var name: String
+  /// The key of every random number that the job draws.
+  public var seed: UInt64
+  public var work: Work
+
+  /// The job's kind with the sections that belong to it.
+  public enum Work: Equatable, Sendable {
+    case train(TrainSpec)
+    case sample(SampleSpec)
+  }
+
+  public init(name: String, seed: UInt64, work: Work) {
+    self.name = name
+    self.seed = seed
+    self.work = work
+  }
+}

@@ -1,0 +1,97 @@
+public import ModelConfig
+
+/// Trains a model on a data set: Algorithm 1 of Ho et al. (2020).
+public struct TrainSpec: Equatable, Sendable {
+  public var dataset: DatasetSpec
+  public var unet: UNetConfig
+  public var scheduler: SchedulerConfig
+  public var optimizer = OptimizerSpec()
+  public var ema = EMASpec()
+  public var training: TrainingSpec
+
+  public init(
+    dataset: DatasetSpec, unet: UNetConfig, scheduler: SchedulerConfig, training: TrainingSpec
+  ) {
+    self.dataset = dataset
+    self.unet = unet
+    self.scheduler = scheduler
+    self.training = training
+  }
+}
+
+/// Where the images are. The wanted size and channel count come from the U-Net.
+public struct DatasetSpec: Equatable, Sendable {
+  /// The format on disk (key `type`).
+  public enum Format: String, CaseIterable, Sendable {
+    /// An IDX file of N×H×W bytes, gzip-compressed or not.
+    case idx
+    /// A folder of PNG and JPEG files, searched recursively.
+    case images
+    /// CIFAR-10's binary batches: a file or a folder of `*.bin`.
+    case cifar10
+    /// A NumPy array of uint8, N×H×W×C.
+    case npy
+  }
+  public var format: Format
+  /// An absolute path.
+  public var path: String
+  /// Mirrors each image left to right with probability ½.
+  public var horizontalFlip = false
+  /// Only the first `limit` images are used.
+  public var limit: Int?
+
+  public init(format: Format, path: String) {
+    self.format = format
+    self.path = path
+  }
+}
+
+/// Adam (Kingma & Ba 2015) or AdamW (Loshchilov & Hutter 2019), warm-up and gradient clipping.
+public struct OptimizerSpec: Equatable, Sendable {
+  /// Key `type`.
+  public enum Algorithm: String, CaseIterable, Sendable {
+    case adam
+    case adamw
+  }
+  public var algorithm = Algorithm.adam
+  /// After warm-up.
+  public var learningRate = 2e-4
+  public var betas = [0.9, 0.999]
+  public var epsilon = 1e-8
+  /// Decoupled with AdamW, added to the gradient with Adam.
+  public var weightDecay = 0.0
+  /// Steps over which the learning rate rises linearly from 0.
+  public var warmupSteps = 0
+  /// The gradient's global L2 norm is clipped to this; nil leaves it alone.
+  public var gradientClipping: Double? = 1.0
+
+  public init() {}
+}
+
+/// The exponential moving average of the weights: decay min(`decay`, (1+n)/(10+n)) at step n.
+public struct EMASpec: Equatable, Sendable {
+  public var enabled = true
+  public var decay = 0.9999
+
+  public init() {}
+}
+
+/// The length and the shape of the training loop.
+public struct TrainingSpec: Equatable, Sendable {
+  public var batchSize: Int
+  public var steps: Int
+  /// Steps from one checkpoint to the next.
+  public var checkpointEvery = 500
+  /// Steps from one grid of preview samples to the next; 0 draws none.
+  public var previewEvery = 0
+  /// Threads of the worker; nil takes all the daemon allows. Does not change the result.
+  public var threads: Int?
+  /// Parts a batch is cut into, summed in a fixed tree; nil chooses from the batch size.
+  /// The number of parts decides the result's bits and bounds the threads that can help.
+  public var shards: Int?
+
+  public init(batchSize: Int, steps: Int) {
+    self.batchSize = batchSize
+    self.steps = steps
+  }
+}

@@ -1,0 +1,49 @@
+/// The architecture of a U-Net, with the keys and the defaults of diffusers' `UNet2DModel` config.
+public struct UNetConfig: Equatable, Sendable {
+  /// Height and width of an image in pixels.
+  public var sampleSize = 32
+  public var inChannels = 3
+  public var outChannels = 3
+  /// Adds `2x − 1` before the first convolution.
+  public var centerInputSample = false
+  public var freqShift = 0
+  /// `[cos, sin]` instead of `[sin, cos]` in the timestep embedding.
+  public var flipSinToCos = true
+  public var downBlockTypes: [DownBlockType] = []
+  public var upBlockTypes: [UpBlockType] = []
+  public var blockOutChannels: [Int] = []
+  public var layersPerBlock = 2
+  public var midBlockScaleFactor = 1.0
+  /// 0 pads right and bottom by one; 1 pads all sides.
+  public var downsamplePadding = 1
+  public var dropout = 0.0
+  /// Channels of one attention head; nil is one head over all channels.
+  public var attentionHeadDim: Int? = 8
+  public var normNumGroups = 32
+  public var normEps = 1e-5
+  public var resnetTimeScaleShift = TimeScaleShift.default
+  /// Whether the mid block has attention.
+  public var addAttention = true
+  /// Number of classes of a class-conditional model (issue of a later version: refused for now).
+  public var numClassEmbeds: Int?
+
+  public init() {}
+}
+
+/// A block on the way down: resnets, attention after each if it is an `Attn` block, downsampling.
+public enum DownBlockType: String, CaseIterable, Sendable {
+  case down = "DownBlock2D"
+  case attentionDown = "AttnDownBlock2D"
+}
+
+/// A block on the way up, the mirror of `DownBlockType`.
+public enum UpBlockType: String, CaseIterable, Sendable {
+  case up = "UpBlock2D"
+  case attentionUp = "AttnUpBlock2D"
+}
+
+/// How the timestep enters a resnet block: added, or as a scale and a shift after the second norm.
+public enum TimeScaleShift: String, CaseIterable, Sendable {
+  case `default`
+  case scaleShift = "scale_shift"
+}
