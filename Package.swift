@@ -64,7 +64,7 @@ let package = Package(
     module("Supervision", imports: ["Spool", "Jobs", "DurableIO", "CSystemd", logging, subprocess, system]),
 
     // ... and no jobs below this one.
-    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])]),
     module("TensorCore", imports: ["CKernels", "COpenBLAS"]),
     module("TensorFiles", imports: ["DurableIO", "StrictJSON", "TensorCore"]),
     module("Models", imports: ["TensorCore", "ModelConfig"]),

@@ -1,3 +1,93 @@
+/// The loops over elements that need SIMD: one source, `kernels.inc`, built once per instruction
+/// set, and a table of functions per build. Every function is pure (its arguments are all it
+/// touches), single-threaded and trusts its caller about sizes; `TensorCore` checks them.
+///
+/// Tensors are float32, N×H×W×C; "rows" are pixels, "columns" channels. Pointers do not alias
+/// unless a comment says so. Reductions have a fixed order for a given build; random numbers are
+/// the same bits in every build.
 #ifndef DDPM_CKERNELS_H
 #define DDPM_CKERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/// Counter and key of a Philox stream; the first counter word counts blocks of four numbers.
+typedef struct {
+  uint32_t key[2];
+  uint32_t image, step, stream;
+} ddpm_philox;
+
+/// One convolution's geometry. Input h×w×c, output oh×ow; the kernel is k×k.
+typedef struct {
+  int64_t h, w, c, oh, ow, k, stride, pad_top, pad_left;
+} ddpm_window;
+
+/// Coefficients of one Adam step, bias corrections folded in by the caller.
+typedef struct {
+  float gradient_scale, beta1, beta2, step_size, inverse_sqrt_correction2, epsilon;
+  float coupled_decay, decoupled_keep;
+} ddpm_adam;
+
+typedef struct {
+  const char *name;
+
+  void (*philox_bits)(ddpm_philox p, uint32_t *x, int64_t n);
+  void (*philox_uniform)(ddpm_philox p, float *x, int64_t n);
+  void (*philox_normal)(ddpm_philox p, float *x, int64_t n);
+  /// x *= keep ? scale : 0 with P(keep) = 1 − threshold/2³².
+  void (*dropout)(ddpm_philox p, float *x, int64_t n, uint32_t threshold, float scale);
+
+  /// out = a·x + b·y; out may alias x or y.
+  void (*combine)(float a, const float *x, float b, const float *y, float *out, int64_t n);
+  void (*clamp)(float *x, int64_t n, float limit);
+  void (*add)(const float *x, float *y, int64_t n);
+  void (*scale)(float *x, int64_t n, float a);
+  double (*sum_of_squares)(const float *x, int64_t n);
+  double (*sum_of_squared_differences)(const float *x, const float *y, int64_t n);
+  void (*from_bytes)(const uint8_t *x, float *y, int64_t n);
+  void (*to_bytes)(const float *x, uint8_t *y, int64_t n);
+  void (*adam)(ddpm_adam c, float *w, const float *g, float *m, float *v, int64_t n);
+
+  void (*silu)(const float *x, float *y, int64_t n);
+  /// dx = dy·silu′(x); dx may alias dy.
+  void (*silu_backward)(const float *x, const float *dy, float *dx, int64_t n);
+
+  /// y[r] = row for every r of `rows`.
+  void (*fill_rows)(const float *row, float *y, int64_t rows, int64_t c);
+  /// sums[c] += Σ_r x[r][c].
+  void (*add_column_sums)(const float *x, float *sums, int64_t rows, int64_t c);
+  /// Copies `rows` runs of `c` floats between strided matrices.
+  void (*copy_rows)(const float *x, int64_t xs, float *y, int64_t ys, int64_t rows, int64_t c);
+
+  /// One image: y = act(γ·(x − mean)/√(var + eps) + β), act = SiLU or identity.
+  void (*group_norm)(const float *x, const float *gamma, const float *beta, float *y, float *mean,
+                     float *rstd, int64_t rows, int64_t c, int64_t groups, float eps, bool silu);
+  /// One image, given group_norm's mean and rstd: dx, and dgamma, dbeta (overwritten).
+  /// `scratch` holds 2·c floats; dx may alias dy.
+  void (*group_norm_backward)(const float *x, const float *gamma, const float *beta,
+                              const float *mean, const float *rstd, const float *dy, float *dx,
+                              float *dgamma, float *dbeta, float *scratch, int64_t rows, int64_t c,
+                              int64_t groups, bool silu);
+
+  /// In place: each row becomes softmax(scale·row).
+  void (*softmax)(float *x, int64_t rows, int64_t c, float scale);
+  /// In place on dp: the gradient of scale·row, p being softmax's output.
+  void (*softmax_backward)(const float *p, float *dp, int64_t rows, int64_t c, float scale);
+
+  /// One image's output rows y0 ..< y1 as patches: ((y1 − y0)·ow) × (k·k·c).
+  void (*im2col)(ddpm_window g, const float *x, float *patches, int64_t y0, int64_t y1);
+  /// The adjoint: adds patches' gradients into dx.
+  void (*col2im)(ddpm_window g, const float *patches, float *dx, int64_t y0, int64_t y1);
+
+  /// Nearest-neighbour ×2 of one image, h×w×c to 2h×2w×c.
+  void (*upsample)(const float *x, float *y, int64_t h, int64_t w, int64_t c);
+  /// The adjoint: sums of 2×2 blocks, overwriting dx.
+  void (*upsample_backward)(const float *dy, float *dx, int64_t h, int64_t w, int64_t c);
+} ddpm_kernels;
+
+/// Number of builds this processor can run; index 0 is the baseline, the last the fastest.
+int ddpm_kernel_variants(void);
+/// The table of build `index`, 0 ≤ index < ddpm_kernel_variants().
+const ddpm_kernels *ddpm_kernel_variant(int index);
+
 #endif
