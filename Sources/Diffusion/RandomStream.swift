@@ -1,0 +1,15 @@
+/// What a job's random numbers are for: each use has its own Philox stream under the job's seed.
+///
+/// No generator state exists. Numbers are named by (seed, stream, step, image), so that a resumed
+/// job, another number of threads or another batch size draws the same ones. Values are part of
+/// every result's bits and are never changed or reused.
+public enum RandomStream: UInt32, CaseIterable, Sendable {
+  /// t of a training image; counted by (optimizer step, image of the batch).
+  case trainingTimestep = 1
+  /// ε of a training image; counted by (optimizer step, image of the batch).
+  case trainingNoise = 2
+  /// x_T of a sampled image; counted by (0, image of the job).
+  case initialNoise = 3
+  /// z of a sampling step; counted by (position in the chain, image of the job).
+  case samplerNoise = 4
+}
