@@ -54,9 +54,11 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+    // System calls that Swift's Glibc module lacks.
+    .systemLibrary(name: "CLinux"),
 
     // State on disk and the language of job files: no numerics below this line ...
-    module("DurableIO", imports: ["CCrypto", system]),
+    module("DurableIO", imports: ["CCrypto", "CLinux"]),
     module("StrictJSON"),
     module("ModelConfig", imports: ["StrictJSON"]),
     module("Jobs", imports: ["StrictJSON", "ModelConfig"]),
@@ -95,7 +97,7 @@ let package = Package(
       "ddpm-bench",
       imports: ["Training", "Models", "Diffusion", "ModelConfig", "TensorCore", arguments]),
 
-    tests("DurableIO", imports: [system]),
+    tests("DurableIO"),
     tests("StrictJSON"),
     tests("ModelConfig", imports: ["StrictJSON"]),
     tests("Jobs", imports: ["StrictJSON", "ModelConfig"]),

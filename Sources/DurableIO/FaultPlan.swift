@@ -1,0 +1,62 @@
+import Glibc
+import Synchronization
+
+/// Decides, call by call, which system calls of the current task fail. For tests.
+///
+/// Two kinds of fault: one call fails and life goes on (a full disk that clears), or the process
+/// dies at that call (`crash`): the call and all later ones have no effect, except that a write
+/// under way leaves its first half behind, as a killed process may.
+package final class FaultPlan: Sendable {
+  /// What happens at the chosen call.
+  package enum Fault: Sendable, Equatable {
+    /// It fails with this `errno`; the calls after it succeed.
+    case failure(Int32)
+    /// The process is as good as dead from here on.
+    case crash
+  }
+
+  /// A call as it was asked for.
+  package struct Call: Sendable, Equatable, CustomStringConvertible {
+    package let operation: String
+    package let path: String
+    package var description: String { operation + " " + path }
+  }
+
+  enum Verdict: Equatable {
+    case proceed
+    case fail(Int32)
+    case tear
+  }
+
+  private let index: Int
+  private let fault: Fault
+  private let trace = Mutex<[Call]>([])
+
+  /// A plan in which call number `index`, counted from 0, meets `fault`.
+  package init(at index: Int, _ fault: Fault) {
+    self.index = index
+    self.fault = fault
+  }
+
+  /// A plan that lets everything pass and remembers it.
+  package convenience init() { self.init(at: .max, .crash) }
+
+  /// The calls so far, in order.
+  package var calls: [Call] { trace.withLock { $0 } }
+
+  /// Whether the fault was met.
+  package var struck: Bool { trace.withLock { $0.count > index } }
+
+  func next(_ operation: String, _ path: String) -> Verdict {
+    let number = trace.withLock { calls in
+      calls.append(Call(operation: operation, path: path))
+      return calls.count - 1
+    }
+    switch fault {
+    case .failure(let code): return number == index ? .fail(code) : .proceed
+    case .crash:
+      if number < index { return .proceed }
+      return number == index && operation == "write" ? .tear : .fail(EIO)
+    }
+  }
+}

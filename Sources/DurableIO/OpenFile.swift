@@ -1,0 +1,100 @@
+import Glibc
+
+/// An open file, closed when the object goes. Not inherited by programs that are started.
+public final class OpenFile: Sendable {
+  /// The descriptor, for calls that this module does not have.
+  public let descriptor: Int32
+  public let path: String
+
+  /// Opens `path` with the flags of open(2); `O_CLOEXEC` is added.
+  public init(_ path: String, flags: Int32, mode: UInt32 = 0o644) throws(SystemError) {
+    self.path = path
+    descriptor = try Syscalls.call("open", path) {
+      unsafe open(path, flags | O_CLOEXEC, mode)
+    }
+  }
+
+  /// Opens `path` for reading.
+  public convenience init(reading path: String) throws(SystemError) {
+    try self.init(path, flags: O_RDONLY)
+  }
+
+  deinit { close(descriptor) }
+
+  /// What the kernel knows of the file now.
+  public func status() throws(SystemError) -> FileStatus {
+    var status = stat()
+    try Syscalls.call("examine", path) { unsafe fstat(descriptor, &status) }
+    return FileStatus(status)
+  }
+
+  /// Fills `buffer` with the bytes from `offset` on; returns how many there were before the end.
+  public func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int
+  ) throws(SystemError) -> Int {
+    var filled = 0
+    while filled < buffer.count {
+      let count = try Syscalls.call("read", path) {
+        unsafe pread(
+          descriptor, buffer.baseAddress?.advanced(by: filled), buffer.count - filled,
+          offset + filled)
+      }
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  /// All bytes from the start, at most `limit`; a longer file fails with `EFBIG`.
+  public func readAll(limit: Int) throws(SystemError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    // One byte more than the file is said to have: a short read then proves its end.
+    var chunk = try status().size + 1
+    while true {
+      let start = bytes.count
+      chunk = min(max(chunk, 4096), limit + 1 - start)
+      bytes.append(contentsOf: repeatElement(0, count: chunk))
+      let got = try unsafe bytes.withUnsafeMutableBufferPointer { (all) throws(SystemError) in
+        try unsafe read(
+          into: UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: all[start...])),
+          at: start)
+      }
+      bytes.removeLast(chunk - got)
+      if bytes.count > limit { throw SystemError(operation: "read", path: path, code: EFBIG) }
+      if got < chunk { return bytes }
+    }
+  }
+
+  /// Writes all of `bytes` at the file's position.
+  public func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+    var rest = unsafe bytes
+    while unsafe !rest.isEmpty {
+      let count = try unsafe Syscalls.write(descriptor, path, rest)
+      unsafe rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    }
+  }
+
+  /// Writes all of `bytes` at the file's position.
+  public func write(_ bytes: [UInt8]) throws(SystemError) {
+    try unsafe bytes.withUnsafeBufferPointer { (bytes) throws(SystemError) in
+      try unsafe write(UnsafeRawBufferPointer(bytes))
+    }
+  }
+
+  /// Cuts the file to `size` bytes.
+  public func truncate(to size: Int) throws(SystemError) {
+    try Syscalls.call("truncate", path) { ftruncate(descriptor, size) }
+  }
+
+  /// Returns when the file's content is on the disk.
+  public func sync() throws(SystemError) {
+    try Syscalls.call("sync", path) { fsync(descriptor) }
+  }
+}
+
+/// The whole content of the file at `path`.
+///
+/// Throws: `SystemError`, with `EFBIG` where the file is longer than `limit`.
+public func readFile(_ path: String, limit: Int = 64 << 20) throws(SystemError) -> [UInt8] {
+  try OpenFile(reading: path).readAll(limit: limit)
+}

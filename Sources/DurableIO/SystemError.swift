@@ -1,0 +1,42 @@
+import Glibc
+
+/// A system call that failed: what was tried, on which path, and the kernel's reason.
+public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The verb of the call: `rename`, `open`.
+  public let operation: String
+  public let path: String
+  /// The value of `errno`.
+  public let code: Int32
+
+  /// An error made from its parts.
+  public init(operation: String, path: String, code: Int32) {
+    self.operation = operation
+    self.path = path
+    self.code = code
+  }
+
+  /// One clause: `cannot rename /a/b: No space left on device`.
+  public var description: String { "cannot \(operation) \(path): \(reason)" }
+
+  /// The kernel's reason alone: `No space left on device`.
+  public var reason: String { unsafe String(cString: strerror(code)) }
+
+  /// Whether the machine's state is at fault (no space, no memory, no descriptors, a failing
+  /// disk) and the same call may succeed later; never a fault of the file's content or name.
+  public var isTransient: Bool {
+    switch code {
+    case ENOSPC, EDQUOT, EMFILE, ENFILE, EIO, EINTR, ENOMEM, EROFS, EAGAIN, ESTALE, ETXTBSY, EBUSY:
+      true
+    default: false
+    }
+  }
+
+  /// Nothing is there under that name.
+  public var isNotFound: Bool { code == ENOENT || code == ENOTDIR }
+
+  /// Something is there already under that name.
+  public var isAlreadyThere: Bool { code == EEXIST || code == ENOTEMPTY }
+
+  /// The caller may not do that.
+  public var isPermissionDenied: Bool { code == EACCES || code == EPERM }
+}
