@@ -10,6 +10,7 @@ import Synchronization
 /// are used because, unlike with flock(2), asking whether a lock is held does not take it: a
 /// reader never makes a starting program believe that its twin is alive.
 public final class FileLock: Sendable {
+  /// The file that is locked.
   public let path: String
   private let file: Mutex<OpenFile?>
 

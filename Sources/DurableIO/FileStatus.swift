@@ -13,7 +13,9 @@ public struct FileStatus: Equatable, Sendable {
 
   /// Seconds and nanoseconds since 1970.
   public struct Time: Equatable, Sendable {
+    /// Whole seconds since 1970.
     public let seconds: Int
+    /// 0 ..< 1,000,000,000.
     public let nanoseconds: Int
 
     init(_ time: timespec) {
@@ -22,7 +24,9 @@ public struct FileStatus: Equatable, Sendable {
     }
   }
 
+  /// What the name stands for.
   public let kind: Kind
+  /// In bytes.
   public let size: Int
   /// Names that the file has.
   public let links: Int
@@ -30,8 +34,11 @@ public struct FileStatus: Equatable, Sendable {
   public let owner: UInt32
   /// The permission bits.
   public let permissions: UInt32
+  /// With `inode`, tells files apart.
   public let device: UInt64
+  /// The number of the file on its device.
   public let inode: UInt64
+  /// The last change of content, as far as nobody has set it.
   public let modified: Time
   /// The last change of content or status; unlike `modified`, nobody can set it.
   public let changed: Time

@@ -4,6 +4,7 @@ import Glibc
 public final class OpenFile: Sendable {
   /// The descriptor, for calls that this module does not have.
   public let descriptor: Int32
+  /// The name it was opened under.
   public let path: String
 
   /// Opens `path` with the flags of open(2); `O_CLOEXEC` is added.

@@ -5,6 +5,7 @@ import Glibc
 @safe public struct SHA256: ~Copyable {
   /// The 32 bytes of a checksum.
   public struct Digest: Hashable, Sendable, CustomStringConvertible {
+    /// Most significant byte first.
     public let bytes: [UInt8]
 
     /// 64 lower-case hexadecimal digits, as sha256sum(1) prints them.
@@ -14,6 +15,7 @@ import Glibc
         decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 
+    /// Same as `hex`.
     public var description: String { hex }
   }
 

@@ -4,6 +4,7 @@ import Glibc
 public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The verb of the call: `rename`, `open`.
   public let operation: String
+  /// What it was tried on.
   public let path: String
   /// The value of `errno`.
   public let code: Int32

@@ -1,0 +1,144 @@
+import DurableIO
+import Glibc
+import Testing
+
+@Suite struct DirectoryTests {
+  @Test func makesMissingParents() throws {
+    let folder = try TemporaryFolder()
+    try Directory.create(folder("a/b/c"))
+    try Directory.create(folder("a/b/c"))
+    #expect(try FileStatus(ofLink: folder("a/b/c")).kind == .directory)
+    try AtomicFile.write("", to: folder("file"))
+    #expect(throws: SystemError.self) { try Directory.create(folder("file/d")) }
+  }
+
+  @Test func listsNamesInOrder() throws {
+    let folder = try TemporaryFolder()
+    let names = (0..<300).map { "name-\($0)" }
+    for name in names { try AtomicFile.write("", to: folder(name), synced: false) }
+    #expect(try Directory.names(in: folder.path) == names.sorted())
+    #expect(throws: SystemError.self) { try Directory.names(in: folder("missing")) }
+  }
+
+  @Test func renamesWithoutReplacing() throws {
+    let folder = try TemporaryFolder()
+    try AtomicFile.write("a", to: folder("a"))
+    try AtomicFile.write("b", to: folder("b"))
+    let error = #expect(throws: SystemError.self) {
+      try Directory.renameWithoutReplacing(folder("a"), to: folder("b"))
+    }
+    #expect(error?.isAlreadyThere == true)
+    try Directory.renameWithoutReplacing(folder("a"), to: folder("c"))
+    #expect(try Directory.names(in: folder.path) == ["b", "c"])
+  }
+
+  @Test func removesATreeWithoutFollowingLinks() throws {
+    let folder = try TemporaryFolder()
+    try Directory.create(folder("precious"))
+    try AtomicFile.write("keep", to: folder("precious/file"))
+    try Directory.create(folder("tree/deep/er"))
+    try AtomicFile.write("x", to: folder("tree/deep/file"))
+    #expect(unsafe symlink(folder("precious"), folder("tree/link")) == 0)
+    try Directory.removeTree(folder("tree"))
+    try Directory.removeTree(folder("tree"))
+    #expect(try Directory.names(in: folder.path) == ["precious"])
+    #expect(try Directory.names(in: folder("precious")) == ["file"])
+  }
+
+  @Test func aDanglingLinkExists() throws {
+    let folder = try TemporaryFolder()
+    #expect(unsafe symlink("/nowhere", folder("link")) == 0)
+    #expect(Directory.exists(folder("link")))
+    #expect(!Directory.exists(folder("other")))
+  }
+
+  @Test func knowsTheFreeSpace() throws {
+    #expect(try Directory.freeSpace(at: "/tmp") > 0)
+  }
+}
+
+@Suite struct OpenFileTests {
+  @Test func readsAFileUpToItsLimit() throws {
+    let folder = try TemporaryFolder()
+    for size in [0, 1, 4095, 4096, 4097, 100_000] {
+      let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+      try AtomicFile.write(bytes, to: folder("f"), synced: false)
+      #expect(try readFile(folder("f")) == bytes)
+      #expect(try readFile(folder("f"), limit: size) == bytes)
+      if size > 0 {
+        let error = #expect(throws: SystemError.self) {
+          try readFile(folder("f"), limit: size - 1)
+        }
+        #expect(error?.code == EFBIG)
+      }
+    }
+    // A file that says it is empty, as those under /proc do.
+    #expect(try !readFile("/proc/self/status").isEmpty)
+  }
+
+  @Test func anErrorSaysWhatWasTriedOnWhatAndWhy() throws {
+    let error = #expect(throws: SystemError.self) { try readFile("/nowhere/at/all") }
+    #expect(error?.description == "cannot open /nowhere/at/all: No such file or directory")
+    #expect(error?.isNotFound == true)
+    #expect(error?.isTransient == false)
+    #expect(SystemError(operation: "write", path: "x", code: ENOSPC).isTransient)
+  }
+}
+
+@Suite struct FileLockTests {
+  @Test func hasOneHolder() throws {
+    let folder = try TemporaryFolder()
+    let path = folder("lock")
+    #expect(try !FileLock.isHeld(path))
+    #expect(try FileLock.holder(path) == nil)
+    let lock = try #require(try FileLock.acquire(path))
+    #expect(try FileLock.acquire(path) == nil)
+    #expect(try FileLock.isHeld(path))
+    #expect(try FileLock.holder(path) == getpid())
+    lock.release()
+    #expect(try !FileLock.isHeld(path), "asking after a lock does not take it")
+    #expect(try FileLock.holder(path) == nil, "a stale process id is not believed")
+    try #require(try FileLock.acquire(path)).release()
+    try FileLock.wait(path).release()
+  }
+
+  @Test func waitsForTheHolderToLetGo() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder("lock")
+    let lock = try #require(try FileLock.acquire(path))
+    let waiter = Task.detached { try FileLock.wait(path) }
+    lock.release()
+    try await waiter.value.release()
+  }
+}
+
+@Suite struct SHA256Tests {
+  /// The examples of FIPS 180-4's supplement.
+  @Test(arguments: [
+    ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+    ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+    (
+      "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+      "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+    ),
+  ])
+  func knowsThePublishedExamples(message: String, digest: String) {
+    #expect(SHA256.of(Array(message.utf8)).hex == digest)
+  }
+
+  @Test func doesNotDependOnThePieces() throws {
+    let bytes = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 131 &+ $0 >> 8) }
+    var hash = SHA256()
+    var start = 0
+    for size in [0, 1, 63, 64, 65, 300_000, 699_807] {
+      hash.update(Array(bytes[start..<start + size]))
+      start += size
+    }
+    #expect(start == bytes.count)
+    let whole = SHA256.of(bytes)
+    #expect(hash.finalize() == whole)
+    let folder = try TemporaryFolder()
+    try AtomicFile.write(bytes, to: folder("f"))
+    #expect(try SHA256.of(file: folder("f")) == whole)
+  }
+}

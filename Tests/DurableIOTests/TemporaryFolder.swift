@@ -1,0 +1,36 @@
+import DurableIO
+import Glibc
+
+/// A fresh folder that goes away when the object does.
+final class TemporaryFolder {
+  let path: String
+
+  init() throws {
+    let base = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+    path = base + "/ddpmd-test-" + String(UInt64.random(in: .min ... .max), radix: 36)
+    try Directory.create(path)
+  }
+
+  deinit { try? Directory.removeTree(path) }
+
+  func callAsFunction(_ name: String) -> String { path + "/" + name }
+}
+
+/// Runs `body` once for every system call that it makes, with that call meeting `fault`, in a
+/// folder of its own; `check` then looks at what is left.
+func forEachCall<Value>(
+  _ fault: FaultPlan.Fault, prepare: (TemporaryFolder) throws -> Void,
+  _ body: (TemporaryFolder) throws -> Value,
+  check: (TemporaryFolder, Result<Value, any Error>) throws -> Void
+) throws -> Int {
+  var index = 0
+  while true {
+    let folder = try TemporaryFolder()
+    try prepare(folder)
+    let plan = FaultPlan(at: index, fault)
+    let result = Syscalls.$faults.withValue(plan) { Result { try body(folder) } }
+    try check(folder, result)
+    if !plan.struck { return index }
+    index += 1
+  }
+}
