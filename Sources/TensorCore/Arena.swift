@@ -8,9 +8,10 @@
   /// Bytes owned, in use or not.
   public private(set) var bytes = 0
 
+  /// An arena that owns nothing yet.
   public init() {}
 
-  /// A tensor with undefined contents, valid until `recycle` or `reset`.
+  /// A tensor with undefined contents, valid until `recycle` or the end of the `scope`.
   public func take(_ shape: Shape) -> Tensor {
     let buffer: FloatBuffer
     if let reused = free[shape.count]?.popLast() {
@@ -32,9 +33,15 @@
     free[buffer.count, default: []].append(buffer)
   }
 
-  /// Takes back everything at the end of a pass.
-  public func reset() {
-    for (_, buffer) in taken { free[buffer.count, default: []].append(buffer) }
-    taken.removeAll(keepingCapacity: true)
+  /// Runs one pass and takes back everything taken in it that was not recycled. Tensors taken
+  /// before stay taken.
+  public func scope<Result>(_ pass: () -> Result) -> Result {
+    let outer = taken
+    taken = [:]
+    defer {
+      for (_, buffer) in taken { free[buffer.count, default: []].append(buffer) }
+      taken = outer
+    }
+    return pass()
   }
 }

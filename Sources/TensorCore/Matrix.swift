@@ -1,25 +1,38 @@
 internal import COpenBLAS
 
-/// A view of rows of `columns` floats, `stride` apart; the operand of `multiply`.
+/// A view of rows of floats, `stride` apart, or of such rows transposed; the operand of `multiply`.
 ///
 /// It follows `Tensor`'s lifetime rule: valid as long as the memory of the tensor it came from.
 @safe public struct Matrix {
   let base: UnsafeMutablePointer<Float>
+  /// Number of rows, after transposition.
   public let rows: Int
+  /// Number of columns, after transposition.
   public let columns: Int
-  public let stride: Int
+  /// Floats from one row to the next in memory.
+  let stride: Int
+  let isTransposed: Bool
 
   fileprivate init(
-    unsafe base: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int
+    unsafe base: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int,
+    isTransposed: Bool = false
   ) {
     unsafe self.base = base
     self.rows = rows
     self.columns = columns
     self.stride = stride
+    self.isTransposed = isTransposed
+  }
+
+  /// The same memory read as the transposed matrix.
+  public var transposed: Matrix {
+    unsafe Matrix(
+      unsafe: base, rows: columns, columns: rows, stride: stride, isTransposed: !isTransposed)
   }
 
   /// Rows `rows`, columns `columns` of this matrix.
   public func block(rows: Range<Int>, columns: Range<Int>) -> Matrix {
+    precondition(!isTransposed, "take the block first, then transpose it")
     precondition(
       rows.lowerBound >= 0 && rows.upperBound <= self.rows && columns.lowerBound >= 0
         && columns.upperBound <= self.columns, "block outside its matrix")
@@ -36,24 +49,17 @@ extension Tensor {
   }
 }
 
-/// Whether an operand of `multiply` is taken as it is or transposed.
-public enum Transposition: Sendable {
-  case plain, transposed
-}
-
-/// c = scale·op(a)·op(b), or c += … when `accumulating`; on the calling thread only.
-public func multiply(
-  _ a: Matrix, _ opA: Transposition = .plain, _ b: Matrix, _ opB: Transposition = .plain,
-  into c: Matrix, scale: Float = 1, accumulating: Bool = false
-) {
-  let (m, k) = opA == .plain ? (a.rows, a.columns) : (a.columns, a.rows)
-  let (k2, n) = opB == .plain ? (b.rows, b.columns) : (b.columns, b.rows)
-  precondition(k == k2 && m == c.rows && n == c.columns, "matrices do not fit")
+/// c = a·b, or c += a·b when `accumulating`; on the calling thread only.
+public func multiply(_ a: Matrix, _ b: Matrix, into c: Matrix, accumulating: Bool = false) {
+  precondition(
+    a.columns == b.rows && a.rows == c.rows && b.columns == c.columns && !c.isTransposed,
+    "matrices do not fit")
   BLAS.useOneThread
   unsafe cblas_sgemm(
-    CblasRowMajor, opA == .plain ? CblasNoTrans : CblasTrans,
-    opB == .plain ? CblasNoTrans : CblasTrans, blasint(m), blasint(n), blasint(k), scale, a.base,
-    blasint(a.stride), b.base, blasint(b.stride), accumulating ? 1 : 0, c.base, blasint(c.stride))
+    CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans,
+    b.isTransposed ? CblasTrans : CblasNoTrans, blasint(c.rows), blasint(c.columns),
+    blasint(a.columns), 1, a.base, blasint(a.stride), b.base, blasint(b.stride),
+    accumulating ? 1 : 0, c.base, blasint(c.stride))
 }
 
 /// OpenBLAS, which chooses its kernel for the processor at run time.
@@ -74,28 +80,18 @@ public enum BLAS {
   /// - Returns: nil if all is well, else a sentence that says what to do.
   public static func fault() -> String? {
     for (m, n, k) in [(1, 1, 1), (7, 9, 5), (49, 64, 576), (196, 32, 288), (64, 576, 49)] {
-      for (opA, opB) in [
-        (Transposition.plain, Transposition.plain), (.plain, .transposed), (.transposed, .plain),
-      ] {
-        let a = FloatBuffer(count: m * k)
-        let b = FloatBuffer(count: k * n)
+      for (flipA, flipB) in [(false, false), (false, true), (true, false)] {
+        let a = Self.integers(flipA ? k : m, flipA ? m : k, cycle: 11)
+        let b = Self.integers(flipB ? n : k, flipB ? k : n, cycle: 13)
         let c = FloatBuffer(count: m * n)
-        for i in 0..<m * k { unsafe a.all.elements[i] = Float(i * 7 % 11) - 5 }
-        for i in 0..<k * n { unsafe b.all.elements[i] = Float(i * 5 % 13) - 6 }
-        let aShape = opA == .plain ? Shape(rows: m, columns: k) : Shape(rows: k, columns: m)
-        let bShape = opB == .plain ? Shape(rows: k, columns: n) : Shape(rows: n, columns: k)
-        multiply(
-          a.tensor(at: 0, aShape).matrix, opA, b.tensor(at: 0, bShape).matrix, opB,
-          into: c.tensor(at: 0, Shape(rows: m, columns: n)).matrix)
+        let product = c.tensor(at: 0, Shape(rows: m, columns: n))
+        let (left, right) = (a.matrix(flipA), b.matrix(flipB))
+        multiply(left, right, into: product.matrix)
         for i in 0..<m {
           for j in 0..<n {
             var sum: Float = 0
-            for l in 0..<k {
-              let x = unsafe a.all.elements[opA == .plain ? i * k + l : l * m + i]
-              let y = unsafe b.all.elements[opB == .plain ? l * n + j : j * k + l]
-              sum += x * y
-            }
-            if unsafe c.all.elements[i * n + j] != sum {
+            for l in 0..<k { sum += left[i, l] * right[l, j] }
+            if product.matrix[i, j] != sum {
               return
                 "OpenBLAS computes wrong products with its kernel \(kernel) on this processor; "
                 + "set OPENBLAS_CORETYPE=Haswell in the environment, or install a newer OpenBLAS"
@@ -105,5 +101,30 @@ public enum BLAS {
       }
     }
     return nil
+  }
+
+  /// A matrix of small integers and the memory that it lives in.
+  private struct Integers {
+    let buffer: FloatBuffer
+    let shape: Shape
+
+    func matrix(_ transposed: Bool) -> Matrix {
+      let matrix = buffer.tensor(at: 0, shape).matrix
+      return transposed ? matrix.transposed : matrix
+    }
+  }
+
+  private static func integers(_ rows: Int, _ columns: Int, cycle: Int) -> Integers {
+    let buffer = FloatBuffer(count: rows * columns)
+    for i in 0..<buffer.count {
+      unsafe buffer.all.elements[i] = Float(i * 7 % cycle) - Float(cycle / 2)
+    }
+    return Integers(buffer: buffer, shape: Shape(rows: rows, columns: columns))
+  }
+}
+
+extension Matrix {
+  fileprivate subscript(row: Int, column: Int) -> Float {
+    unsafe isTransposed ? base[column * stride + row] : base[row * stride + column]
   }
 }

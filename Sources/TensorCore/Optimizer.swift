@@ -2,10 +2,15 @@ internal import CKernels
 
 /// What one step of Adam (Kingma & Ba 2015) or AdamW (Loshchilov & Hutter 2019) needs to know.
 public struct AdamCoefficients: Sendable {
+  /// Of this step, after warm-up.
   public var learningRate: Double
+  /// Decay of the first moments.
   public var beta1: Double
+  /// Decay of the second moments.
   public var beta2: Double
+  /// Added to the root of the second moments.
   public var epsilon: Double
+  /// λ; see `decoupled`.
   public var weightDecay: Double
   /// AdamW: the decay acts on the weights; Adam: it is added to the gradient.
   public var decoupled: Bool
@@ -14,6 +19,7 @@ public struct AdamCoefficients: Sendable {
   /// Multiplies the gradient first (clipping, and the mean over shards).
   public var gradientScale: Double
 
+  /// All coefficients, as their properties describe them.
   public init(
     learningRate: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double,
     decoupled: Bool, step: Int, gradientScale: Double

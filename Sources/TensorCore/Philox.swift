@@ -9,6 +9,7 @@ public struct Philox: Sendable, Equatable {
   private let seed: UInt64
   private let stream: UInt32
 
+  /// The generator of one purpose (`stream`) of a job (`seed`).
   public init(seed: UInt64, stream: UInt32) {
     self.seed = seed
     self.stream = stream

@@ -1,10 +1,15 @@
 /// Extents of a tensor, always in the order N×H×W×C. A matrix is rows = N·H·W by C columns.
 public struct Shape: Equatable, Sendable {
+  /// Images.
   public var n: Int
+  /// Height in pixels.
   public var h: Int
+  /// Width in pixels.
   public var w: Int
+  /// Channels.
   public var c: Int
 
+  /// n×h×w×c.
   public init(_ n: Int, _ h: Int, _ w: Int, _ c: Int) {
     self.n = n
     self.h = h
@@ -15,7 +20,9 @@ public struct Shape: Equatable, Sendable {
   /// A matrix of `rows` by `columns`.
   public init(rows: Int, columns: Int) { self.init(rows, 1, 1, columns) }
 
+  /// Rows of the matrix: pixels of all images.
   public var rows: Int { n * h * w }
+  /// Number of elements.
   public var count: Int { n * h * w * c }
 }
 
@@ -27,6 +34,7 @@ public struct Shape: Equatable, Sendable {
 /// everything that reads or writes elements checks shapes with `precondition` first.
 @safe public struct Tensor: @unchecked Sendable {
   let base: UnsafeMutablePointer<Float>
+  /// Extents of the view.
   public let shape: Shape
 
   /// For `TensorCore` and code with a buffer of its own: `base` must hold `shape.count` floats.
@@ -35,6 +43,7 @@ public struct Shape: Equatable, Sendable {
     self.shape = shape
   }
 
+  /// Number of elements.
   public var count: Int { shape.count }
 
   /// Where the memory is, to tell tensors apart.
@@ -51,6 +60,12 @@ public struct Shape: Equatable, Sendable {
     return unsafe Tensor(unsafe: base, shape: shape)
   }
 
+  /// Elements `offset ..< offset + shape.count`, whatever their place in this tensor's shape.
+  public func part(at offset: Int, _ shape: Shape) -> Tensor {
+    precondition(offset >= 0 && offset + shape.count <= count, "part outside its tensor")
+    return unsafe Tensor(unsafe: base + offset, shape: shape)
+  }
+
   /// Images `range` along N.
   public func images(_ range: Range<Int>) -> Tensor {
     precondition(range.lowerBound >= 0 && range.upperBound <= shape.n, "images out of range")
@@ -64,8 +79,10 @@ public struct Shape: Equatable, Sendable {
 /// Zero-filled float32 memory that lives as long as the object; 64-byte aligned.
 @safe public final class FloatBuffer: @unchecked Sendable {
   private let base: UnsafeMutablePointer<Float>
+  /// Number of elements.
   public let count: Int
 
+  /// Memory for `count` zeros.
   public init(count: Int) {
     let raw = UnsafeMutableRawPointer.allocate(
       byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)

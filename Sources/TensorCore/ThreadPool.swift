@@ -9,6 +9,7 @@ public final class ThreadPool: Sendable {
   public let threads: Int
   private let team: Team
 
+  /// Starts `threads` − 1 threads; the caller of `run` is the last one.
   public init(threads: Int) {
     precondition(threads > 0, "a pool has at least one thread")
     self.threads = threads

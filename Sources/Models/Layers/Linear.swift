@@ -1,0 +1,47 @@
+internal import TensorCore
+
+/// y = x·Wᵀ + b on every row (pixel or image): a linear layer, or a 1×1 convolution.
+struct Linear {
+  /// O×I, or O×I×1×1.
+  let weight: Parameter
+  let bias: Parameter
+  var outputs: Int { weight.shape[0] }
+
+  init(
+    _ name: String, inputs: Int, outputs: Int, pointwise: Bool = false, _ p: inout ParameterLayout
+  ) {
+    weight = p.add(
+      name + ".weight", [outputs, inputs] + (pointwise ? [1, 1] : []), .uniform(fanIn: inputs))
+    bias = p.add(name + ".bias", [outputs], .uniform(fanIn: inputs))
+  }
+
+  /// x: N×H×W×I; returns N×H×W×O.
+  func forward(_ x: Tensor, _ pass: Pass) -> Tensor {
+    let y = pass.arena.take(Shape(x.shape.n, x.shape.h, x.shape.w, outputs))
+    fillRows(y, with: pass.weight(bias))
+    multiply(
+      x.matrix, pass.weight(weight).matrix.transposed, into: y.matrix, accumulating: true)
+    return y
+  }
+
+  /// Adds the parameters' gradients.
+  func backwardParameters(_ dy: Tensor, x: Tensor, _ pass: Pass) {
+    addColumnSums(dy, into: pass.gradient(bias))
+    multiply(
+      dy.matrix.transposed, x.matrix, into: pass.gradient(weight).matrix, accumulating: true)
+  }
+
+  /// Adds the parameters' gradients, and adds the input's gradient to dx.
+  func backward(_ dy: Tensor, x: Tensor, addingInto dx: Tensor, _ pass: Pass) {
+    backwardParameters(dy, x: x, pass)
+    multiply(dy.matrix, pass.weight(weight).matrix, into: dx.matrix, accumulating: true)
+  }
+
+  /// Adds the parameters' gradients and returns the input's.
+  func backward(_ dy: Tensor, x: Tensor, _ pass: Pass) -> Tensor {
+    backwardParameters(dy, x: x, pass)
+    let dx = pass.arena.take(x.shape)
+    multiply(dy.matrix, pass.weight(weight).matrix, into: dx.matrix)
+    return dx
+  }
+}

@@ -1,0 +1,79 @@
+public import TensorCore
+
+/// One named array of weights and its place in the flat buffers.
+public struct Parameter: Sendable, Equatable {
+  /// As in diffusers' `state_dict`, such as `conv_in.weight`.
+  public let name: String
+  /// As in diffusers: out, in, kernel height, kernel width for a convolution.
+  public let shape: [Int]
+  /// The first element's index in a flat buffer.
+  public let offset: Int
+  /// How a new network's values are drawn.
+  let initialization: Initialization
+
+  /// Number of elements.
+  public var count: Int { shape.reduce(1, *) }
+
+  /// The parameter in `flat`, as the matrix that the layers multiply with: outputs by inputs, a
+  /// convolution's inputs in the order kernel height, kernel width, channels; a vector is one row.
+  func view(in flat: Tensor) -> Tensor {
+    let rows = shape.count == 1 ? 1 : shape[0]
+    return flat.part(at: offset, Shape(rows: rows, columns: count / rows))
+  }
+}
+
+/// Where every parameter of a network lies in one flat buffer; weights, gradients, moments and
+/// averages share it, so optimiser, clipping and checkpoints are each one loop.
+public struct ParameterLayout: Sendable {
+  /// All parameters, in order of `offset`, without gaps.
+  public private(set) var parameters: [Parameter] = []
+  /// Elements of a flat buffer.
+  public private(set) var count = 0
+
+  init() {}
+
+  /// Adds a parameter behind the others.
+  mutating func add(_ name: String, _ shape: [Int], _ initialization: Initialization) -> Parameter {
+    let parameter = Parameter(
+      name: name, shape: shape, offset: count, initialization: initialization)
+    parameters.append(parameter)
+    count += parameter.count
+    return parameter
+  }
+
+  /// Copies a parameter of `flat` to `values` in diffusers' order (channels before taps).
+  public func export(
+    _ parameter: Parameter, from flat: Tensor, into values: UnsafeMutableBufferPointer<Float>
+  ) {
+    precondition(values.count == parameter.count && flat.count == count, "buffers do not fit")
+    let memory = unsafe parameter.view(in: flat).elements
+    parameter.forEachIndex { file, index in unsafe values[file] = memory[index] }
+  }
+
+  /// Copies `values` in diffusers' order to a parameter of `flat`.
+  public func load(
+    _ parameter: Parameter, from values: UnsafeBufferPointer<Float>, into flat: Tensor
+  ) {
+    precondition(values.count == parameter.count && flat.count == count, "buffers do not fit")
+    let memory = unsafe parameter.view(in: flat).elements
+    parameter.forEachIndex { file, index in unsafe memory[index] = values[file] }
+  }
+}
+
+extension Parameter {
+  /// Calls `body` with each element's index in a file (O×I×k×k) and in memory (O×k×k×I).
+  fileprivate func forEachIndex(_ body: (_ file: Int, _ memory: Int) -> Void) {
+    guard shape.count == 4 else {
+      for i in 0..<count { body(i, i) }
+      return
+    }
+    let (inputs, taps) = (shape[1], shape[2] * shape[3])
+    for output in 0..<shape[0] {
+      for input in 0..<inputs {
+        for tap in 0..<taps {
+          body((output * inputs + input) * taps + tap, (output * taps + tap) * inputs + input)
+        }
+      }
+    }
+  }
+}

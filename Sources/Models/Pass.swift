@@ -1,0 +1,34 @@
+internal import TensorCore
+
+/// Names the dropout masks of one training step: they are drawn from (seed, step, image).
+public struct DropoutNoise: Sendable {
+  let seed: UInt64
+  let step: UInt32
+  let firstImage: UInt32
+
+  /// - firstImage: the place in the whole batch of the first image of this pass.
+  public init(seed: UInt64, step: UInt32, firstImage: UInt32) {
+    self.seed = seed
+    self.step = step
+    self.firstImage = firstImage
+  }
+}
+
+/// What one thread's walk through the network works with. Layers take temporary tensors from the
+/// arena and recycle them; what a layer returns belongs to its caller.
+struct Pass {
+  /// Flat, in the layout of the network.
+  let weights: Tensor
+  /// Flat; backward passes add into it. Nil in a pass without a backward one.
+  let gradients: Tensor?
+  let arena: Arena
+  /// Nil drops nothing.
+  let dropout: DropoutNoise?
+
+  func weight(_ parameter: Parameter) -> Tensor { parameter.view(in: weights) }
+
+  func gradient(_ parameter: Parameter) -> Tensor {
+    guard let gradients else { preconditionFailure("a backward pass needs gradients") }
+    return parameter.view(in: gradients)
+  }
+}

@@ -1,0 +1,201 @@
+public import ModelConfig
+public import TensorCore
+
+/// The U-Net of diffusers' `UNet2DModel`, forward and backward, on one thread and with weights that
+/// belong to the caller: any number of threads may share one network.
+///
+/// The walk: conv_in; down blocks, leaving skip connections; the mid block; up blocks, taking the
+/// skips in reverse; norm, SiLU, conv_out. The embedded timestep enters every resnet block.
+public struct UNet: Sendable {
+  /// The architecture.
+  public let config: UNetConfig
+  /// Where each parameter is in a flat buffer.
+  public let layout: ParameterLayout
+
+  private let timeEmbedding: TimestepEmbedding
+  private let convIn: Convolution
+  private let downBlocks: [DownBlock]
+  private let midBlock: MidBlock
+  private let upBlocks: [UpBlock]
+  private let normOut: GroupNormalization
+  private let convOut: Convolution
+
+  /// Lays out the network that `config`, already validated, describes.
+  public init(_ config: UNetConfig) {
+    self.config = config
+    var layout = ParameterLayout()
+    let channels = config.blockOutChannels
+    convIn = Convolution(
+      "conv_in", inputs: config.inChannels, outputs: channels[0], .same3x3, &layout)
+    timeEmbedding = TimestepEmbedding(config, &layout)
+    let embedding = timeEmbedding.outputs
+
+    var downBlocks: [DownBlock] = []
+    for (i, type) in config.downBlockTypes.enumerated() {
+      downBlocks.append(
+        DownBlock(
+          "down_blocks.\(i)", inputs: channels[max(i - 1, 0)], outputs: channels[i],
+          embedding: embedding, attention: type == .attentionDown,
+          downsampling: i < channels.count - 1, config, &layout))
+    }
+    self.downBlocks = downBlocks
+
+    let reversed = Array(channels.reversed())
+    midBlock = MidBlock(channels: reversed[0], embedding: embedding, config, &layout)
+
+    var upBlocks: [UpBlock] = []
+    for (i, type) in config.upBlockTypes.enumerated() {
+      // The last stage of a block takes the skip that the block before, on the way down, left.
+      let oldest = reversed[min(i + 1, channels.count - 1)]
+      let skips = Array(repeating: reversed[i], count: config.layersPerBlock) + [oldest]
+      upBlocks.append(
+        UpBlock(
+          "up_blocks.\(i)", previous: reversed[max(i - 1, 0)], outputs: reversed[i], skips: skips,
+          embedding: embedding, attention: type == .attentionUp,
+          upsampling: i < channels.count - 1, config, &layout))
+    }
+    self.upBlocks = upBlocks
+
+    normOut = GroupNormalization(
+      "conv_norm_out", channels: channels[0], groups: config.normNumGroups,
+      epsilon: config.normEps, silu: true, &layout)
+    convOut = Convolution(
+      "conv_out", inputs: channels[0], outputs: config.outChannels, .same3x3, &layout)
+    self.layout = layout
+  }
+
+  /// Draws a new network's weights, from PyTorch's default distributions, into a flat buffer.
+  public func initialize(_ weights: Tensor, seed: UInt64) {
+    layout.initialize(weights, seed: seed)
+  }
+
+  /// ε_θ(x, t) without dropout.
+  ///
+  /// - x: N×S×S×C; timesteps: N values counted from 0; weights: flat; output: N×S×S×C_out.
+  public func predict(
+    _ x: Tensor, timesteps: [Int], weights: Tensor, arena: Arena, into output: Tensor
+  ) {
+    let pass = Pass(weights: weights, gradients: nil, arena: arena, dropout: nil)
+    arena.scope {
+      copy(forward(x, timesteps, pass, keeping: false).output, into: output)
+    }
+  }
+
+  /// One training pass: forward, the loss's gradient from `lossGradient`, backward.
+  ///
+  /// - x: N×S×S×C; timesteps: N values counted from 0; weights: flat.
+  /// - gradients: flat; those of this pass are added.
+  /// - dropout: names the masks; nil drops nothing.
+  /// - lossGradient: given the output, N×S×S×C_out, fills the gradient of the loss, same shape.
+  public func train(
+    _ x: Tensor, timesteps: [Int], weights: Tensor, gradients: Tensor, arena: Arena,
+    dropout: DropoutNoise?, lossGradient: (_ output: Tensor, _ gradient: Tensor) -> Void
+  ) {
+    let pass = Pass(weights: weights, gradients: gradients, arena: arena, dropout: dropout)
+    arena.scope {
+      let (output, saved) = forward(x, timesteps, pass, keeping: true)
+      guard let saved else { return }
+      let gradient = arena.take(output.shape)
+      lossGradient(output, gradient)
+      backward(gradient, saved, pass)
+    }
+  }
+
+  private struct Activations {
+    let x: Tensor
+    let time: TimestepEmbedding.Activations
+    /// The timestep's embedding before and after SiLU.
+    let embedding: Tensor
+    let activatedEmbedding: Tensor
+    let down: [DownBlock.Activations]
+    let mid: MidBlock.Activations
+    let up: [UpBlock.Activations]
+    /// normOut's input, its statistics, and convOut's input.
+    let last: Tensor
+    let norm: GroupNormalization.Activations
+    let normalized: Tensor
+  }
+
+  private func forward(_ input: Tensor, _ timesteps: [Int], _ pass: Pass, keeping: Bool) -> (
+    output: Tensor, Activations?
+  ) {
+    let size = config.sampleSize
+    precondition(
+      input.shape == Shape(timesteps.count, size, size, config.inChannels),
+      "the input does not fit the network")
+    precondition(pass.weights.count == layout.count, "the weights do not fit the network")
+
+    let x = centered(input, pass)
+    let (embedding, timeSaved) = timeEmbedding.forward(timesteps, pass)
+    let activated = pass.arena.take(embedding.shape)
+    silu(embedding, into: activated)
+
+    var skips = [convIn.forward(x, pass)]
+    var downSaved: [DownBlock.Activations] = []
+    for block in downBlocks {
+      downSaved.append(
+        block.forward(
+          skips[skips.count - 1], embedding: activated, skips: &skips, pass, keeping: keeping))
+    }
+    var (h, midSaved) = midBlock.forward(
+      skips[skips.count - 1], embedding: activated, pass, keeping: keeping)
+    var upSaved: [UpBlock.Activations] = []
+    for block in upBlocks {
+      let (y, saved) = block.forward(
+        h, embedding: activated, skips: &skips, pass, keeping: keeping)
+      upSaved.append(saved)
+      h = y
+    }
+    precondition(skips.isEmpty, "up blocks take every skip")
+    let (normalized, normSaved) = normOut.forward(h, pass)
+    let output = convOut.forward(normalized, pass)
+    guard let midSaved else { return (output, nil) }
+    return (
+      output,
+      Activations(
+        x: x, time: timeSaved, embedding: embedding, activatedEmbedding: activated,
+        down: downSaved, mid: midSaved, up: upSaved, last: h, norm: normSaved,
+        normalized: normalized)
+    )
+  }
+
+  /// Takes `outputGradient` over.
+  private func backward(_ outputGradient: Tensor, _ saved: Activations, _ pass: Pass) {
+    let embedding = saved.activatedEmbedding
+    let embeddingGradient = pass.arena.take(embedding.shape)
+    fill(embeddingGradient, with: 0)
+
+    var gradient = convOut.backward(outputGradient, x: saved.normalized, pass)
+    pass.arena.recycle(saved.normalized)
+    normOut.backward(gradient, x: saved.last, saved.norm, pass)
+    pass.arena.recycle(saved.last)
+
+    var skipGradients: [Tensor] = []
+    for (block, blockSaved) in zip(upBlocks, saved.up).reversed() {
+      gradient = block.backward(
+        gradient, blockSaved, embedding: embedding, embeddingGradient: embeddingGradient,
+        skipGradients: &skipGradients, pass)
+    }
+    gradient = midBlock.backward(
+      gradient, saved.mid, embedding: embedding, embeddingGradient: embeddingGradient, pass)
+    for (block, blockSaved) in zip(downBlocks, saved.down).reversed() {
+      gradient = block.backward(
+        gradient, blockSaved, embedding: embedding, embeddingGradient: embeddingGradient,
+        skipGradients: &skipGradients, pass)
+    }
+    add(skipGradients.removeLast(), into: gradient)
+    precondition(skipGradients.isEmpty, "down blocks take every skip's gradient")
+    convIn.backwardParameters(gradient, x: saved.x, pass)
+
+    siluBackward(saved.embedding, embeddingGradient, into: embeddingGradient)
+    timeEmbedding.backward(embeddingGradient, saved.time, pass)
+  }
+
+  private func centered(_ x: Tensor, _ pass: Pass) -> Tensor {
+    guard config.centerInputSample else { return x }
+    let y = pass.arena.take(x.shape)
+    fill(y, with: 1)
+    combine(2, x, -1, y, into: y)
+    return y
+  }
+}
