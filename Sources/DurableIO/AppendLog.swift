@@ -14,7 +14,7 @@ public final class AppendLog {
 
   /// Opens the log at `path`, created where missing, and cuts off a torn last line.
   public init(_ path: String, mode: UInt32 = 0o644) throws(SystemError) {
-    let isNew = !Directory.exists(path)
+    let isNew = try !Directory.exists(path)
     file = try OpenFile(path, flags: O_RDWR | O_CREAT | O_APPEND, mode: mode)
     if isNew { try Directory.sync(splitPath(path).directory) }
     let total = try file.status().size

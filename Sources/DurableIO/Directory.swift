@@ -10,7 +10,7 @@ public enum Directory {
   ///
   /// - mode: permission bits of new directories, before the umask.
   public static func create(_ path: String, mode: UInt32 = 0o755) throws(SystemError) {
-    if exists(path) { return }
+    if try exists(path) { return }
     let parent = splitPath(path).directory
     try create(parent, mode: mode)
     do {
@@ -48,8 +48,16 @@ public enum Directory {
   }
 
   /// Whether anything is at `path`; a dangling symbolic link counts.
-  public static func exists(_ path: String) -> Bool {
-    (try? FileStatus(ofLink: path)) != nil
+  ///
+  /// Throws: `SystemError` where that cannot be found out; not knowing is not absence.
+  public static func exists(_ path: String) throws(SystemError) -> Bool {
+    do {
+      _ = try FileStatus(ofLink: path)
+      return true
+    } catch {
+      if error.isNotFound { return false }
+      throw error
+    }
   }
 
   /// Moves `old` to `new`, replacing what is there; both on one file system.
