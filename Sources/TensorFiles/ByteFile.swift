@@ -1,0 +1,56 @@
+/// Reading a regular file at any position, from any thread.
+///
+/// The size is that of the moment of opening; a file that has become shorter since is an error.
+
+internal import DurableIO
+internal import Glibc
+
+/// A regular file open for reading.
+package final class ByteFile: Sendable {
+  package let path: String
+  package let size: Int
+  private let file: OpenFile
+
+  package init(path: String) throws(TensorFileError) {
+    self.path = path
+    let status: FileStatus
+    do {
+      // O_NONBLOCK: opening a FIFO must not wait for a writer.
+      file = try OpenFile(path, flags: O_RDONLY | O_NONBLOCK)
+      status = try file.status()
+    } catch {
+      throw .system(error)
+    }
+    guard status.kind == .regular else {
+      throw .unsupported(
+        path: path, problem: status.kind == .directory ? "it is a folder" : "it is not a file")
+    }
+    size = status.size
+  }
+
+  /// Fills `buffer` with the bytes from `offset` on.
+  package func read(
+    at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(TensorFileError) {
+    let count: Int
+    do {
+      count = try unsafe file.read(into: buffer, at: offset)
+    } catch {
+      throw .system(error)
+    }
+    guard count == buffer.count else {
+      throw .damaged(
+        path: path,
+        problem: "it ends after \(offset + count) bytes; \(offset + buffer.count) are needed")
+    }
+  }
+
+  /// The `count` bytes from `offset` on.
+  package func bytes(at offset: Int, count: Int) throws(TensorFileError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    try unsafe bytes.withUnsafeMutableBufferPointer { buffer throws(TensorFileError) in
+      try unsafe read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+    }
+    return bytes
+  }
+}

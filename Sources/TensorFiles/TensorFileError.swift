@@ -1,0 +1,25 @@
+public import DurableIO
+
+/// Why a tensor file cannot be read or written.
+public enum TensorFileError: Error, Equatable {
+  /// The system refused; nothing is said about the file's content.
+  case system(SystemError)
+  /// The content breaks the format's rules.
+  case damaged(path: String, problem: String)
+  /// Valid content of a kind that is not read here.
+  case unsupported(path: String, problem: String)
+  /// A safetensors file has no tensor of this name.
+  case missing(path: String, tensor: String)
+}
+
+extension TensorFileError: CustomStringConvertible {
+  /// One sentence: where, what was found, what is allowed.
+  public var description: String {
+    switch self {
+    case .system(let error): error.description
+    case .damaged(let path, let problem): "\(path) is damaged: \(problem)"
+    case .unsupported(let path, let problem): "\(path) cannot be used: \(problem)"
+    case .missing(let path, let tensor): "\(path) has no tensor \"\(tensor)\""
+    }
+  }
+}
