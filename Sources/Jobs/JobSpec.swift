@@ -1,5 +1,3 @@
-public import ModelConfig
-
 /// What a job file asks for, validated: `{"schema": "ddpm.job/1", "kind": …}`.
 public struct JobSpec: Equatable, Sendable {
   /// The value of the key `schema` that this version reads.

@@ -24,7 +24,7 @@ public struct UNetConfig: Equatable, Sendable {
   public var resnetTimeScaleShift = TimeScaleShift.default
   /// Whether the mid block has attention.
   public var addAttention = true
-  /// Number of classes of a class-conditional model (issue of a later version: refused for now).
+  /// Number of classes of a class-conditional model; nil is unconditional. Refused in JSON for now.
   public var numClassEmbeds: Int?
 
   public init() {}

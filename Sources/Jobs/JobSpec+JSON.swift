@@ -1,0 +1,132 @@
+import ModelConfig
+public import StrictJSON
+
+// The job file: what a person writes, read strictly, and written with every default filled in.
+
+extension JobSpec {
+  /// Reads the bytes of a job file.
+  ///
+  /// Throws: that the text is incomplete or malformed, or everything in it that is not allowed.
+  public static func parse(_ bytes: [UInt8]) throws(JobFileError) -> JobSpec {
+    let json = try JobFileError.parsing(bytes)
+    do {
+      return try JobSpec(json: json)
+    } catch {
+      throw .invalid(error)
+    }
+  }
+
+  /// Reads a job that is JSON already.
+  public init(json: JSONValue) throws(JSONContentError) {
+    do throws(JSONContentError) {
+      self = try JobSpec.codec.decode(json)
+    } catch {
+      // A key in the wrong section is looked for in the sections of its own kind of job.
+      let kinds = JobSpec.kinds.filter { .string($0.name) == json["kind"] }
+      throw error.locatingKeys(in: ["oneOf": .array(kinds.map { .object($0.codec.schema) })])
+    }
+  }
+
+  /// The job with every default filled in; reads back as the same job.
+  public var json: JSONValue { JobSpec.codec.encode(self) }
+
+  /// The kind of job: `train` or `sample`.
+  public var kind: String {
+    switch work {
+    case .train: "train"
+    case .sample: "sample"
+    }
+  }
+
+  /// What a job file may say, as JSON Schema (draft 2020-12).
+  public static var schemaDocument: JSONValue {
+    .object(
+      JSONObject(
+        [
+          ("$schema", "https://json-schema.org/draft/2020-12/schema"),
+          ("title", "Job file of ddpmd"),
+        ] + codec.schema.members))
+  }
+
+  /// Whether a job may be called `name`: `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`, not digits only.
+  public static func isValidName(_ name: String) -> Bool {
+    let utf8 = name.utf8
+    return (1...64).contains(utf8.count) && utf8.first.map(isAlphanumeric) == true
+      && utf8.allSatisfy { isAlphanumeric($0) || "_.-".utf8.contains($0) }
+      && !utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  }
+
+  private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "a")...UInt8(ascii: "z"):
+      true
+    default: false
+    }
+  }
+
+  static let nameCodec = JSONCodec.string(
+    allowed: "a name: 1 to 64 letters, digits, '_', '.' and '-', not digits only, "
+      + "beginning with a letter or digit",
+    pattern: "^(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", matches: isValidName)
+
+  // MARK: The keys
+
+  private static let codec: JSONCodec<JobSpec> = .variant(by: "kind", kinds, kind: { $0.kind })
+
+  private static let kinds = [
+    (name: "train", codec: trainCodec), (name: "sample", codec: sampleCodec),
+  ]
+
+  private static let trainCodec = ObjectCodec(
+    "Train a model", defaults: JobSpec(name: "", seed: 0, work: .train(.unset)),
+    fields: header(kind: "train") + [
+      Field("dataset", \.train.dataset, DatasetSpec.codec.codec, required: true, "The images."),
+      Field("unet", \.train.unet, UNetConfig.codec.codec, required: true, "The network."),
+      Field(
+        "scheduler", \.train.scheduler, SchedulerConfig.codec.codec, required: true,
+        "The noise schedule."),
+      Field("optimizer", \.train.optimizer, OptimizerSpec.codec.codec, "Adam and its settings."),
+      Field("ema", \.train.ema, EMASpec.codec.codec, "The moving average of the weights."),
+      Field(
+        "training", \.train.training, TrainingSpec.codec.codec, required: true, "The loop's length."
+      ),
+    ])
+
+  private static let sampleCodec = ObjectCodec(
+    "Draw images from a model", defaults: JobSpec(name: "", seed: 0, work: .sample(.unset)),
+    fields: header(kind: "sample") + [
+      Field("model", \.sample.model, ModelReference.codec, required: true, "The trained model."),
+      Field(
+        "count", \.sample.count, .integer(1...10_000_000), required: true, "Number of images."),
+      Field(
+        "batch_size", \.sample.batchSize, .integer(1...65536),
+        "Images drawn between two checkpoints. Does not change the result."),
+      Field("sampler", \.sample.sampler, SamplerSpec.codec, "How noise becomes an image."),
+      Field(
+        "initial_noise", \.sample.initialNoise, .optional(.absolutePath),
+        "A .npy file of float32, count×C×H×W, to start from instead of the seed's noise."),
+      Field("output", \.sample.output, OutputSpec.codec.codec, "What the results hold."),
+      Field("threads", \.sample.threads, .threads, JSONCodec.threadsDocumentation),
+    ])
+
+  private static func header(kind: JSONValue) -> [Field<JobSpec>] {
+    [
+      .constant("schema", .string(schema), required: true, "The version of the format."),
+      .ignored("$schema", "For editors: where the JSON Schema of job files is."),
+      .constant("kind", kind, required: true, "The kind of job."),
+      Field("name", \.name, nameCodec, required: true, "Shown in lists; may be used again."),
+      Field("seed", \.seed, .uint64, "The key of every random number that the job draws."),
+    ]
+  }
+
+  private var train: TrainSpec {
+    get { if case .train(let spec) = work { spec } else { .unset } }
+    set { work = .train(newValue) }
+  }
+
+  private var sample: SampleSpec {
+    get { if case .sample(let spec) = work { spec } else { .unset } }
+    set { work = .sample(newValue) }
+  }
+}

@@ -1,0 +1,105 @@
+import StrictJSON
+
+// The sections of a sample job in JSON.
+
+extension SampleSpec {
+  /// What the keys that a file must state hold before they are read.
+  static let unset = SampleSpec(model: .path(""), count: 0)
+}
+
+extension ModelReference {
+  /// `{"job": NUMBER or NAME}` or `{"path": FOLDER}`.
+  static let codec: JSONCodec<ModelReference> = Keys.codec.codec.map(
+    to: { keys, path throws(JSONContentError) in
+      switch (keys.job, keys.path) {
+      case (.number(let id)?, nil): return .job(id)
+      case (.name(let name)?, nil): return .jobNamed(name)
+      case (nil, let folder?): return .path(folder)
+      case (nil, nil):
+        throw JSONContentError(
+          path,
+          "the model is missing: add \"job\", the number or name of a train job, or "
+            + "\"path\", a diffusers folder")
+      case (_?, _?):
+        throw JSONContentError(path, "found both \"job\" and \"path\", allowed is one of them")
+      }
+    },
+    from: { reference in
+      switch reference {
+      case .job(let id): Keys(job: .number(id), path: nil)
+      case .jobNamed(let name): Keys(job: .name(name), path: nil)
+      case .path(let folder): Keys(job: nil, path: folder)
+      }
+    })
+
+  private struct Keys: Sendable {
+    var job: JobReference?
+    var path: String?
+
+    static let codec = ObjectCodec<Keys>(
+      "Model", defaults: Keys(),
+      fields: [
+        Field(
+          "job", \.job, omittingNil: JobReference.codec,
+          "The result of the train job of this number, or of the newest finished one of this name."
+        ),
+        Field("path", \.path, omittingNil: .absolutePath, "A diffusers folder."),
+      ])
+  }
+}
+
+extension SamplerSpec {
+  static let codec: JSONCodec<SamplerSpec> = .variant(
+    by: "type",
+    [
+      (
+        "ddpm",
+        ObjectCodec(
+          "Algorithm 2 over the full chain", defaults: .ddpm,
+          fields: [.constant("type", "ddpm", required: true, "Ancestral sampling.")])
+      ),
+      (
+        "ddim",
+        ObjectCodec(
+          "DDIM over a part of the chain", defaults: .ddim(steps: 50, eta: 0),
+          fields: [
+            .constant("type", "ddim", required: true, "Song et al. (2021)."),
+            Field("steps", \.steps, .integer(1...100_000), "Steps of the shortened chain."),
+            Field(
+              "eta", \.eta, .number(atLeast: 0, atMost: 1),
+              "0 is deterministic, 1 has the noise of ancestral sampling."),
+          ])
+      ),
+    ],
+    kind: { sampler in
+      switch sampler {
+      case .ddpm: "ddpm"
+      case .ddim: "ddim"
+      }
+    })
+
+  private var steps: Int {
+    get { if case .ddim(let steps, _) = self { steps } else { 0 } }
+    set { self = .ddim(steps: newValue, eta: eta) }
+  }
+
+  private var eta: Double {
+    get { if case .ddim(_, let eta) = self { eta } else { 0 } }
+    set { self = .ddim(steps: steps, eta: newValue) }
+  }
+}
+
+extension OutputSpec {
+  static let codec = ObjectCodec(
+    "Output", defaults: OutputSpec(),
+    fields: [
+      Field(
+        "formats", \.formats, .array(of: .choice, count: 1...3),
+        "PNG files, one samples.npy (uint8 N×H×W×C), one grid.png.")
+    ],
+    rules: { output, report in
+      if Set(output.formats).count < output.formats.count {
+        report("formats", "a format is given twice")
+      }
+    })
+}
