@@ -1,0 +1,164 @@
+public import DurableIO
+import Glibc
+public import Jobs
+
+/// The one way in: what lands in `drop/` becomes a job, a command, or a refusal with its reason.
+///
+/// A file is judged where it lies, claimed by one rename, judged again where nobody can exchange
+/// it, and settled: jobs are committed, commands noted in the queue entry they are about, the rest
+/// moved to `rejected/`. Every step from the claim on can be repeated, so after a crash anywhere
+/// `finishClaims` brings each file to the same end, once.
+///
+/// Nothing is lost: a file that is still being written is left to its writer, and where the
+/// machine is at fault (no space, no descriptors, a failing disk) the file stays where it is and
+/// is tried again. Only the daemon that holds the spool's lock may use this.
+public struct Admission {
+  /// What became of one file.
+  public enum Outcome: Sendable {
+    /// It is a job, queued and durable. Reported once, but for a crash in between.
+    case admitted(Envelope)
+    /// It is a command of somebody who may give it, noted durably in the job's queue entry. The
+    /// daemon acts on it; a cancellation of a job that is cancelled already is reported as well.
+    case commanded(Command, by: UInt32)
+    /// It was refused, and is in `rejected/`.
+    case rejected(name: String, reason: String)
+    /// It may be unfinished: look again after a while.
+    case waiting(name: String, reason: String, retryAfter: Duration)
+    /// The machine is at fault; the file (all of them, if `name` is nil) stays where it is.
+    case blocked(name: String?, SystemError)
+  }
+
+  /// What admission can be told.
+  public struct Policy: Sendable {
+    /// Seconds without a change after which a file counts as finished by its writer.
+    public var settleSeconds = 10
+    /// Bytes that must be free on the state's file system for a job to be admitted.
+    public var freeSpaceFloor = 64 << 20
+    /// Who may command jobs.
+    public var authority = CommandAuthority()
+
+    /// The defaults.
+    public init() {}
+  }
+
+  let layout: SpoolLayout
+  let queue: JobQueue
+  let policy: Policy
+  private let clock: @Sendable () -> Timestamp
+  private var numbers: JobNumbers
+
+  /// Opens the spool's way in.
+  ///
+  /// Throws: `SpoolError` where the count of job numbers is damaged.
+  public init(_ layout: SpoolLayout, policy: Policy = Policy()) throws(SpoolError) {
+    try self.init(layout, policy: policy, clock: { .now() })
+  }
+
+  package init(
+    _ layout: SpoolLayout, policy: Policy, clock: @escaping @Sendable () -> Timestamp
+  ) throws(SpoolError) {
+    self.layout = layout
+    self.policy = policy
+    self.clock = clock
+    queue = JobQueue(layout)
+    numbers = try JobNumbers(layout)
+  }
+
+  /// Looks at everything in `claim/` and `drop/`.
+  public mutating func scan() -> [Outcome] {
+    finishClaims()
+      + forEach(in: layout.drop) { (admission, name) throws(SystemError) in
+        SubmittedFile.isCandidate(name) ? try admission.take(name) : nil
+      }
+  }
+
+  /// Settles what a crash, or a machine at fault, left in `claim/`.
+  public mutating func finishClaims() -> [Outcome] {
+    forEach(in: layout.claim) { (admission, name) throws(SystemError) in
+      try admission.settle(ClaimName(name))
+    }
+  }
+
+  /// Brings files to their end one by one; trouble with one does not hold up the others.
+  private mutating func forEach(
+    in directory: String, _ body: (inout Admission, String) throws(SystemError) -> Outcome?
+  ) -> [Outcome] {
+    let names: [String]
+    do {
+      names = try Directory.names(in: directory)
+    } catch {
+      return [.blocked(name: nil, error)]
+    }
+    var outcomes: [Outcome] = []
+    for name in names {
+      do {
+        if let outcome = try body(&self, name) { outcomes.append(outcome) }
+      } catch {
+        outcomes.append(.blocked(name: ClaimName(name).name, error))
+      }
+    }
+    return outcomes
+  }
+
+  /// Brings the file `name` in `drop/` to its end; nil if it is gone.
+  private mutating func take(_ name: String) throws(SystemError) -> Outcome? {
+    let claim: ClaimName
+    switch try judge(layout.drop + "/" + name) {
+    case .vanished: return nil
+    case .wait(let reason, let time):
+      return .waiting(name: name, reason: reason, retryAfter: time)
+    case .job:
+      try requireFreeSpace()
+      claim = ClaimName(id: try numbers.next(), name: name)
+    case .command, .refuse:
+      claim = ClaimName(id: nil, name: name)
+    }
+    do {
+      try Directory.renameWithoutReplacing(
+        layout.drop + "/" + name, to: layout.claim + "/" + claim.file)
+    } catch  where error.isNotFound {
+      return nil
+    }
+    if let id = claim.id { numbers.use(id) }
+    try Directory.sync(layout.claim)
+    try Directory.sync(layout.drop)
+    return try settle(claim)
+  }
+
+  /// Brings a claimed file to its end.
+  private mutating func settle(_ claim: ClaimName) throws(SystemError) -> Outcome? {
+    switch try judge(layout.claim + "/" + claim.file) {
+    case .vanished: return nil
+    case .wait(let reason, let time):
+      return .waiting(name: claim.name, reason: reason, retryAfter: time)
+    case .refuse(let reason):
+      return try reject(claim, reason)
+    case .command(let command, let file):
+      return try apply(command, file, claim)
+    case .job(let job, let file):
+      return try commit(job, file, try numbered(claim))
+    }
+  }
+
+  /// Gives a claimed file the number of a job, if it has none: it was exchanged for a job between
+  /// the first look and the claim.
+  private mutating func numbered(_ claim: ClaimName) throws(SystemError) -> ClaimName {
+    if claim.id != nil { return claim }
+    let id = try numbers.next()
+    let new = ClaimName(id: id, name: claim.name)
+    try Directory.renameWithoutReplacing(
+      layout.claim + "/" + claim.file, to: layout.claim + "/" + new.file)
+    numbers.use(id)
+    try Directory.sync(layout.claim)
+    return new
+  }
+
+  private func requireFreeSpace() throws(SystemError) {
+    if try Directory.freeSpace(at: layout.state) < policy.freeSpaceFloor {
+      throw SystemError(operation: "keep enough free space on", path: layout.state, code: ENOSPC)
+    }
+  }
+
+  /// The time now, for files that may be unfinished and for envelopes.
+  var now: Timestamp { clock() }
+}

@@ -1,0 +1,44 @@
+import Glibc
+
+/// Decides who may command a job: the user who submitted it, root, the daemon's own user, and the
+/// members of the administrators' group. A user is the owner of the command's file.
+public struct CommandAuthority: Sendable {
+  private let administrators: String?
+
+  /// - administrators: The name of a group; nil has no such group.
+  public init(administrators: String? = nil) { self.administrators = administrators }
+
+  /// Whether `user` may command a job of `submitter`.
+  public func allows(_ user: UInt32, toCommandJobOf submitter: UInt32?) -> Bool {
+    user == submitter || user == 0 || user == geteuid() || isAdministrator(user)
+  }
+
+  private func isAdministrator(_ user: UInt32) -> Bool {
+    guard let administrators, let wanted = Self.number(ofGroup: administrators) else {
+      return false
+    }
+    return Self.groups(of: user).contains(wanted)
+  }
+
+  private static func number(ofGroup name: String) -> gid_t? {
+    var entry = unsafe group()
+    var found: UnsafeMutablePointer<group>?
+    var buffer = [CChar](repeating: 0, count: 1 << 16)
+    let status = unsafe getgrnam_r(name, &entry, &buffer, buffer.count, &found)
+    return unsafe status == 0 && found != nil ? entry.gr_gid : nil
+  }
+
+  /// The user's groups, its own and those that list it; none for an unknown user.
+  private static func groups(of user: UInt32) -> [gid_t] {
+    var entry = unsafe passwd()
+    var found: UnsafeMutablePointer<passwd>?
+    var buffer = [CChar](repeating: 0, count: 1 << 16)
+    var groups = [gid_t](repeating: 0, count: 1 << 16)
+    var count = Int32(groups.count)
+    guard unsafe getpwuid_r(user, &entry, &buffer, buffer.count, &found) == 0,
+      unsafe found != nil,
+      unsafe getgrouplist(entry.pw_name, entry.pw_gid, &groups, &count) >= 0
+    else { return [] }
+    return Array(groups.prefix(Int(count)))
+  }
+}

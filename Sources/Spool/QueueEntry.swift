@@ -1,0 +1,48 @@
+public import Jobs
+public import StrictJSON
+
+/// What the queue remembers of a job besides its state: the content of `queue/STATE/ID`.
+public struct QueueEntry: Equatable, Sendable {
+  /// The job.
+  public let id: Int
+  /// The run of a worker that is under way or comes next, counted from 1.
+  public var attempt = 1
+  /// Crashes in a row without progress.
+  public var crashes = 0
+  /// A deferred job is not run before this moment.
+  public var notBefore: Timestamp?
+  /// Why the job is in its state: a sentence for people.
+  public var reason: String?
+  /// Somebody who may do so has cancelled the job; it only has to stop yet.
+  public var cancelRequested = false
+
+  /// The entry of a job that was never run.
+  public init(id: Int) { self.id = id }
+
+  /// The content of the entry's file.
+  public var json: JSONValue {
+    var object: JSONObject = ["attempt": .integer(attempt)]
+    if crashes > 0 { object["crashes"] = .integer(crashes) }
+    if let notBefore { object["not_before"] = .string(notBefore.description) }
+    if let reason { object["reason"] = .string(reason) }
+    if cancelRequested { object["cancel_requested"] = true }
+    return .object(object)
+  }
+
+  /// Reads the content of an entry's file.
+  ///
+  /// The job's state is the entry's place, so a content that cannot be read, which no crash
+  /// leaves behind, costs the counters and says so, but never the job.
+  init(id: Int, content: [UInt8]) {
+    self.init(id: id)
+    guard let json = try? JSONValue(parsing: content), json.object != nil else {
+      reason = "the queue entry was damaged; its counters begin anew"
+      return
+    }
+    attempt = max(json["attempt"]?.int ?? 1, 1)
+    crashes = max(json["crashes"]?.int ?? 0, 0)
+    notBefore = json["not_before"]?.string.flatMap { Timestamp($0) }
+    reason = json["reason"]?.string
+    cancelRequested = json["cancel_requested"]?.bool ?? false
+  }
+}

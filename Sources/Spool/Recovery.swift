@@ -1,0 +1,68 @@
+public import DurableIO
+import Jobs
+
+/// Puts a spool in order when a daemon starts, whatever killed the one before.
+///
+/// Admissions are finished; running jobs whose worker is gone go back to the queue with the next
+/// attempt, or to their end if it was reached; cancelled jobs that have no worker end. Can itself
+/// be killed anywhere and run again (an attempt may then be counted twice). Only the daemon that
+/// holds the spool's lock may use this.
+public struct Recovery: Sendable {
+  /// What admission had left to do. The jobs it reports are in the queue like all others.
+  public private(set) var admissions: [Admission.Outcome] = []
+  /// Jobs that ran and will be run again, with their new entry.
+  public private(set) var requeued: [QueueEntry] = []
+  /// Jobs whose results had been published.
+  public private(set) var finished: [Int] = []
+  /// Jobs that were cancelled before and have ended now.
+  public private(set) var cancelled: [Int] = []
+  /// Jobs that stay in `running` because their worker, started by the daemon before, is alive.
+  public private(set) var stillRunning: [QueueEntry] = []
+
+  /// Recovers the spool. Once it returns, the queue's entries are all there is to know.
+  ///
+  /// Throws: `SystemError`; nothing is lost, and it can be tried again.
+  public static func run(
+    _ layout: SpoolLayout, _ admission: inout Admission
+  ) throws(SystemError) -> Recovery {
+    var recovery = Recovery()
+    let queue = JobQueue(layout)
+    for directory in [layout.state, layout.rejected, layout.receipts]
+      + JobState.allCases.map(layout.queue)
+    {
+      try Directory.removeTemporaries(in: directory)
+    }
+    recovery.admissions = admission.finishClaims()
+    for entry in try queue.entries(in: .running) {
+      try recovery.recover(entry, layout, queue)
+    }
+    for state in JobState.allCases where !state.isFinal && state != .running {
+      for entry in try queue.entries(in: state) where entry.cancelRequested {
+        try queue.move(entry.id, from: state, to: .cancelled)
+        recovery.cancelled.append(entry.id)
+      }
+    }
+    return recovery
+  }
+
+  private mutating func recover(
+    _ entry: QueueEntry, _ layout: SpoolLayout, _ queue: JobQueue
+  ) throws(SystemError) {
+    let directory = layout.jobDirectory(entry.id)
+    if try FileLock.isHeld(directory.lock) {
+      stillRunning.append(entry)
+    } else if try Directory.exists(directory.results) {
+      // Results appear whole, so the job is done whether or not its worker lived to say so.
+      try queue.move(entry.id, from: .running, to: .done)
+      finished.append(entry.id)
+    } else if entry.cancelRequested {
+      try queue.move(entry.id, from: .running, to: .cancelled)
+      cancelled.append(entry.id)
+    } else {
+      var entry = entry
+      entry.attempt += 1
+      try queue.move(entry, from: .running, to: .queued)
+      requeued.append(entry)
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import DurableIO
+import Jobs
+import StrictJSON
+
+/// The ends that a claimed file can come to. Each can be repeated after a crash in its middle.
+extension Admission {
+  /// Makes a claimed file a job: its directory, then its queue entry, which is the moment from
+  /// which the job exists, then the receipt; then the claim goes.
+  func commit(
+    _ job: SubmittedJob, _ file: SubmittedFile, _ claim: ClaimName
+  ) throws(SystemError) -> Outcome? {
+    guard let id = claim.id else { preconditionFailure("a job is committed under its number") }
+    let envelope = Envelope(
+      id: id, submitter: file.owner, submitted: now, sha256: SHA256.of(file.bytes).hex,
+      fileName: claim.name, spec: job.spec, original: job.original)
+    // An entry in any state means that all this has happened before, and the job may have run.
+    if try queue.state(of: id) == nil {
+      let directory = layout.jobDirectory(id)
+      let event = JobEvent(time: envelope.submitted, kind: .admitted, attempt: 0)
+      try Directory.create(directory.path)
+      try Directory.removeTemporaries(in: directory.path)
+      try AtomicFile.write(envelope.json.serialized(pretty: true) + "\n", to: directory.job)
+      try AtomicFile.write(event.line + "\n", to: directory.events)
+      try queue.add(QueueEntry(id: id), to: .queued)
+    }
+    try finish(claim, job: id)
+    return .admitted(envelope)
+  }
+
+  /// Notes a command in the queue entry of its job, if its giver may command it.
+  func apply(
+    _ command: Command, _ file: SubmittedFile, _ claim: ClaimName
+  ) throws(SystemError) -> Outcome? {
+    let id = command.job
+    guard let (state, entry) = try queue.find(id) else {
+      return try reject(claim, "there is no job \(id)")
+    }
+    let submitter = try submitter(of: id)
+    guard policy.authority.allows(file.owner, toCommandJobOf: submitter) else {
+      return try reject(
+        claim, "job \(id) belongs to another user; ask them or an administrator")
+    }
+    switch command {
+    case .cancel:
+      if state.isFinal && state != .cancelled {
+        return try reject(claim, "job \(id) is over already: \(state.rawValue)")
+      }
+      if !state.isFinal && !entry.cancelRequested {
+        var entry = entry
+        entry.cancelRequested = true
+        try queue.update(entry, in: state)
+      }
+    }
+    try finish(claim, job: id)
+    return .commanded(command, by: file.owner)
+  }
+
+  /// Moves a claimed file to `rejected/`, its reason first. An earlier file of that name goes.
+  func reject(_ claim: ClaimName, _ reason: String) throws(SystemError) -> Outcome? {
+    let source = layout.claim + "/" + claim.file
+    let target = layout.rejected + "/" + claim.name
+    try AtomicFile.write(reason + "\n", to: target + ".reason")
+    try Directory.removeTree(target)
+    try Directory.rename(source, to: target)
+    try Directory.sync(layout.rejected)
+    try Directory.sync(layout.claim)
+    return .rejected(name: claim.name, reason: reason)
+  }
+
+  /// Answers the submitter, then lets the claimed file go.
+  private func finish(_ claim: ClaimName, job id: Int) throws(SystemError) {
+    if let token = Submission.Token(fileName: claim.name) {
+      try AtomicFile.write("\(id)\n", to: token.receipt(in: layout))
+    }
+    try Directory.remove(layout.claim + "/" + claim.file)
+    try Directory.sync(layout.claim)
+  }
+
+  /// The user whose job it is; nil if its envelope is damaged. Reads no more of the envelope than
+  /// that, so that a job of another version can still be cancelled.
+  private func submitter(of id: Int) throws(SystemError) -> UInt32? {
+    let bytes = try readFile(layout.jobDirectory(id).job)
+    return (try? JSONValue(parsing: bytes))?["submitter"]?.int.flatMap { UInt32(exactly: $0) }
+  }
+}

@@ -1,0 +1,83 @@
+public import DurableIO
+public import Jobs
+import StrictJSON
+
+/// What anybody who may read the state can know of the spool, with or without a daemon.
+///
+/// Readers take no locks: each file is read whole, and a job that moves while it is looked at is
+/// found in its old or its new state.
+public struct SpoolReader: Sendable {
+  /// A job as it is now.
+  public struct Job: Sendable {
+    /// Its number.
+    public let id: Int
+    /// Its state.
+    public let state: JobState
+    /// What the queue remembers of it: attempt, reason, a requested cancellation.
+    public let entry: QueueEntry
+    /// Who submitted what and when; nil if this version cannot read it.
+    public let envelope: Envelope?
+    /// How far the newest run is.
+    public let progress: Progress?
+  }
+
+  private let layout: SpoolLayout
+  private let queue: JobQueue
+
+  /// A reader of a spool.
+  public init(_ layout: SpoolLayout) {
+    self.layout = layout
+    queue = JobQueue(layout)
+  }
+
+  /// All jobs, by rising number.
+  public func jobs() throws(SystemError) -> [Job] {
+    var jobs: [Job] = []
+    for id in try Directory.names(in: layout.jobs).compactMap({ Int($0) }).sorted() {
+      if let job = try job(id) { jobs.append(job) }
+    }
+    return jobs
+  }
+
+  /// The job numbered `id`; nil if there is none.
+  public func job(_ id: Int) throws(SystemError) -> Job? {
+    guard let (state, entry) = try queue.find(id) else { return nil }
+    let directory = layout.jobDirectory(id)
+    return Job(
+      id: id, state: state, entry: entry,
+      envelope: try content(directory.job).flatMap { try? Envelope.parse($0) },
+      progress: try content(directory.progress).flatMap {
+        (try? JSONValue(parsing: $0)).flatMap { Progress(json: $0) }
+      })
+  }
+
+  /// The job that `reference` means: of several with one name, the newest; nil if there is none.
+  public func job(_ reference: JobReference) throws(SystemError) -> Job? {
+    switch reference {
+    case .number(let id): return try job(id)
+    case .name(let name):
+      let ids = try Directory.names(in: layout.jobs).compactMap { Int($0) }.sorted(by: >)
+      for id in ids {
+        if let job = try job(id), job.envelope?.spec.name == name { return job }
+      }
+      return nil
+    }
+  }
+
+  /// What happened to a job, in order.
+  public func events(of id: Int) throws(SystemError) -> [JobEvent] {
+    try AppendLog.lines(of: layout.jobDirectory(id).events).compactMap { JobEvent(line: $0) }
+  }
+
+  /// The process id of the daemon that serves the spool now; nil if there is none.
+  public func daemon() throws(SystemError) -> Int32? { try FileLock.holder(layout.lock) }
+
+  private func content(_ path: String) throws(SystemError) -> [UInt8]? {
+    do {
+      return try readFile(path)
+    } catch {
+      if error.isNotFound { return nil }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,101 @@
+public import DurableIO
+import Glibc
+
+/// Putting a job or a command into the spool, and learning what became of it; for programs.
+///
+/// Works while the daemon is down: the file then waits in `drop/`. No privilege is needed but
+/// writing into `drop/`.
+public enum Submission {
+  /// Names one submission: 32 hexadecimal digits, drawn at random.
+  public struct Token: Hashable, Sendable, CustomStringConvertible {
+    /// The digits.
+    public let description: String
+
+    /// A token of somebody's own; nil unless it is 32 lower-case hexadecimal digits.
+    public init?(_ text: some StringProtocol) {
+      guard text.utf8.count == 32, text.utf8.allSatisfy("0123456789abcdef".utf8.contains) else {
+        return nil
+      }
+      description = String(text)
+    }
+
+    init?(fileName: String) {
+      guard fileName.hasPrefix("submit-"), fileName.hasSuffix(".json") else { return nil }
+      self.init(fileName.dropFirst(7).dropLast(5))
+    }
+
+    static func random() -> Token {
+      let digits = (0..<32).map { _ in String(Int.random(in: 0..<16), radix: 16) }
+      guard let token = Token(digits.joined()) else { preconditionFailure("32 digits are a token") }
+      return token
+    }
+
+    /// The name of the submission's file in `drop/`.
+    public var fileName: String { "submit-\(self).json" }
+
+    func receipt(in layout: SpoolLayout) -> String { "\(layout.receipts)/\(self)" }
+  }
+
+  /// How far a submission is.
+  public enum Outcome: Equatable, Sendable {
+    /// The daemon has not decided on it.
+    case pending
+    /// It is job number `job`, or a command about that job which was accepted.
+    case accepted(job: Int)
+    /// It was refused.
+    case rejected(reason: String)
+  }
+
+  /// Hands `bytes`, the content of a job or command file, to the spool, durably.
+  public static func submit(
+    _ bytes: [UInt8], to layout: SpoolLayout
+  ) throws(SystemError) -> Token {
+    let token = Token.random()
+    let path = layout.drop + "/" + token.fileName
+    let temporary = layout.drop + "/." + token.fileName
+    do {
+      let file = try OpenFile(temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
+      // Whatever the umask, the daemon has to read it. Nobody else can: drop/ cannot be listed.
+      try Directory.setPermissions(0o644, of: temporary)
+      try file.write(bytes)
+      try file.sync()
+      try Directory.renameWithoutReplacing(temporary, to: path)
+      // Who may only write into drop/ cannot open it to sync it; syncing the renamed file has the
+      // journalling file systems write its new name as well.
+      try file.sync()
+    } catch {
+      try? Directory.remove(temporary)
+      throw error
+    }
+    return token
+  }
+
+  /// What became of a submission.
+  public static func outcome(
+    of token: Token, in layout: SpoolLayout
+  ) throws(SystemError) -> Outcome {
+    if let receipt = try text(token.receipt(in: layout)), let job = Int(receipt) {
+      return .accepted(job: job)
+    }
+    if let reason = try text("\(layout.rejected)/\(token.fileName).reason") {
+      return .rejected(reason: reason)
+    }
+    return .pending
+  }
+
+  /// Takes a submission back; too late where the daemon has taken it already.
+  public static func withdraw(_ token: Token, from layout: SpoolLayout) throws(SystemError) {
+    try Directory.remove(layout.drop + "/" + token.fileName)
+  }
+
+  private static func text(_ path: String) throws(SystemError) -> String? {
+    do {
+      var text = String(decoding: try readFile(path, limit: 1 << 20), as: UTF8.self)
+      if text.hasSuffix("\n") { text.removeLast() }
+      return text
+    } catch {
+      if error.isNotFound { return nil }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import DurableIO
+import Jobs
+import StrictJSON
+
+/// What admission thinks of a file.
+enum Verdict {
+  case vanished
+  /// It may be unfinished.
+  case wait(String, Duration)
+  case refuse(String)
+  case command(Command, SubmittedFile)
+  case job(SubmittedJob, SubmittedFile)
+}
+
+/// A valid job with the JSON it was read from.
+struct SubmittedJob {
+  let spec: JobSpec
+  let original: JSONValue
+}
+
+extension Admission {
+  /// Judges the file at `path`.
+  ///
+  /// No proper prefix of a JSON object is one, so a half-copied file never passes for a job; it is
+  /// refused only when nobody has touched it for a while.
+  func judge(_ path: String) throws(SystemError) -> Verdict {
+    switch try SubmittedFile.read(path) {
+    case .vanished: return .vanished
+    case .changing: return .wait("it is being written", .seconds(1))
+    case .unfit(let reason): return .refuse(reason)
+    case .unsettled(let reason, let changed): return refuseIfSettled(reason, changed)
+    case .file(let file):
+      do {
+        switch try DropFile.parse(file.bytes) {
+        case .job(let spec, let original):
+          return .job(SubmittedJob(spec: spec, original: original), file)
+        case .command(let command): return .command(command, file)
+        }
+      } catch {
+        switch error {
+        case .incomplete, .malformed: return refuseIfSettled(error.description, file.changed)
+        case .invalid: return .refuse(error.description)
+        }
+      }
+    }
+  }
+
+  /// The change time is used because nobody can set it. One far in the future says only that the
+  /// clock was put back, and holds nothing up.
+  private func refuseIfSettled(_ reason: String, _ changed: FileStatus.Time) -> Verdict {
+    let settle = Int64(policy.settleSeconds) * 1000
+    let age =
+      now.milliseconds - Int64(changed.seconds) * 1000 - Int64(changed.nanoseconds / 1_000_000)
+    guard (-settle..<settle).contains(age) else { return .refuse(reason) }
+    return .wait(reason, .milliseconds(settle - max(age, 0)))
+  }
+}
