@@ -21,9 +21,14 @@ func program(_ name: String, imports: [Target.Dependency]) -> Target {
 }
 
 /// The tests of one module, under `Tests/<name>Tests`.
-func tests(_ name: String, imports: [Target.Dependency] = []) -> Target {
+///
+/// `scripts` are files beside them that made their expected values.
+func tests(
+  _ name: String, imports: [Target.Dependency] = [], scripts: [String] = []
+) -> Target {
   .testTarget(
-    name: name + "Tests", dependencies: [.byName(name: name)] + imports, swiftSettings: strict)
+    name: name + "Tests", dependencies: [.byName(name: name)] + imports, exclude: scripts,
+    swiftSettings: strict)
 }
 
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -47,13 +52,15 @@ let package = Package(
   ],
   targets: [
     // Debian's libraries.
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(
       name: "CJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+    .systemLibrary(
+      name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
     // System calls that Swift's Glibc module lacks.
     .systemLibrary(name: "CLinux"),
 
@@ -63,7 +70,9 @@ let package = Package(
     module("ModelConfig", imports: ["StrictJSON"]),
     module("Jobs", imports: ["StrictJSON", "ModelConfig"]),
     module("Spool", imports: ["DurableIO", "Jobs", "StrictJSON"]),
-    module("Supervision", imports: ["Spool", "Jobs", "DurableIO", "CSystemd", logging, subprocess, system]),
+    module(
+      "Supervision",
+      imports: ["Spool", "Jobs", "DurableIO", "CSystemd", logging, subprocess, system]),
 
     // ... and no jobs below this one.
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])]),
@@ -74,11 +83,13 @@ let package = Package(
     module("Images", imports: ["CPNG", "CJPEG"]),
     module("Datasets", imports: ["Images", "TensorFiles", "TensorCore", "CZlib"]),
     module(
-      "ModelFiles", imports: ["TensorFiles", "TensorCore", "ModelConfig", "StrictJSON", "DurableIO"]),
+      "ModelFiles",
+      imports: ["TensorFiles", "TensorCore", "ModelConfig", "StrictJSON", "DurableIO"]),
     module(
       "Training",
       imports: [
         "Models", "Diffusion", "Datasets", "ModelFiles", "ModelConfig", "TensorCore", "TensorFiles",
+        "StrictJSON",
       ]),
 
     // Where jobs and numerics meet.
@@ -86,7 +97,7 @@ let package = Package(
       "JobRunner",
       imports: [
         "Training", "Models", "Diffusion", "Datasets", "ModelFiles", "ModelConfig", "TensorFiles",
-        "TensorCore", "Images", "Jobs", "StrictJSON", "DurableIO",
+        "TensorCore", "Images", "Jobs", "StrictJSON", "DurableIO", "CLinux",
       ]),
 
     program("ddpmd", imports: ["Supervision", "Spool", "Jobs", arguments, logging]),
@@ -105,13 +116,27 @@ let package = Package(
     tests("Supervision", imports: ["Spool", "Jobs", "DurableIO"]),
     tests("TensorCore"),
     tests("TensorFiles", imports: ["DurableIO", "TensorCore"]),
-    tests("Models", imports: ["TensorCore", "ModelConfig", "TensorFiles", "StrictJSON", "ModelFiles"]),
-    tests("Diffusion", imports: ["TensorCore", "ModelConfig"]),
+    tests(
+      "Models", imports: ["TensorCore", "ModelConfig", "TensorFiles", "StrictJSON", "ModelFiles"]),
+    tests(
+      "Diffusion", imports: ["TensorCore", "ModelConfig"], scripts: ["make_scheduler_goldens.py"]),
     tests("Images"),
     tests("Datasets", imports: ["Images", "TensorFiles", "TensorCore"]),
-    tests("ModelFiles", imports: ["TensorFiles", "TensorCore", "ModelConfig", "StrictJSON"]),
-    tests("Training", imports: ["Models", "Diffusion", "Datasets", "ModelFiles", "ModelConfig", "TensorCore"]),
-    tests("JobRunner", imports: ["Jobs", "DurableIO", "StrictJSON"]),
+    tests(
+      "ModelFiles",
+      imports: ["TensorFiles", "TensorCore", "ModelConfig", "StrictJSON", "DurableIO"]),
+    tests(
+      "Training",
+      imports: [
+        "Models", "Diffusion", "Datasets", "ModelFiles", "ModelConfig", "TensorCore", "DurableIO",
+        "StrictJSON",
+      ]),
+    tests(
+      "JobRunner",
+      imports: [
+        "Jobs", "DurableIO", "StrictJSON", "ModelConfig", "ModelFiles", "TensorFiles", "TensorCore",
+        "Images",
+      ]),
     // The architecture's arrows, and the real programs run end to end.
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(

@@ -31,6 +31,7 @@ public struct AncestralSampler: Sampler {
     }
   }
 
+  /// One step of the chain; see `Sampler`.
   public func update(
     _ x: Tensor, at position: Int, prediction: Tensor, noise: (Tensor) -> Void
   ) {

@@ -31,6 +31,7 @@ public struct DDIMSampler: Sampler {
     timesteps = (0..<steps).reversed().map { $0 * stride }
   }
 
+  /// One step of the chain; see `Sampler`.
   public func update(
     _ x: Tensor, at position: Int, prediction: Tensor, noise: (Tensor) -> Void
   ) {

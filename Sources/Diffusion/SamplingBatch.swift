@@ -72,7 +72,7 @@ public import TensorCore
     let (sampler, noise, position, images, x) = (sampler, noise, position, images, x)
     let predictions = predictions
     // Safe because thread t of the pool uses denoiser t and no other.
-    nonisolated(unsafe) let denoisers = unsafe denoisers
+    nonisolated(unsafe) let denoisers = denoisers
     pool.run(images.count) { offset, thread in
       let state = x.images(offset..<offset + 1)
       let prediction = predictions[thread]
