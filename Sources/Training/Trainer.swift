@@ -1,0 +1,190 @@
+/// Algorithm 1 of Ho et al. (2020), a step at a time.
+///
+/// **Bits.** After n steps the state is a function of network, schedule, recipe and the pixels fed:
+/// the batch is cut into shards by the recipe, not by the threads; every random number is named by
+/// (seed, step, image); sums run in a fixed order. So a run continued from `restore` ends like one
+/// never interrupted, on any number of threads.
+///
+/// **Memory.** All of it is taken in `init` and in the first step.
+
+import Diffusion
+public import ModelConfig
+public import ModelFiles
+public import Models
+public import TensorCore
+
+/// Trains one network. Not thread-safe; it spreads its work over the pool's threads itself.
+public final class Trainer {
+  /// The network.
+  public let unet: UNet
+  /// What the run's bits depend on.
+  public let recipe: TrainingRecipe
+  /// The state after the last step.
+  public private(set) var state: TrainingState
+
+  private let diffusion: GaussianDiffusion
+  private let pool: ThreadPool
+  /// One for each shard; the first receives their sum.
+  private let gradients: [FloatBuffer]
+  /// One for each thread.
+  private let arenas: [Arena]
+  private let timesteps: Philox
+  private let noise: Philox
+
+  /// A trainer with freshly drawn weights.
+  public init(unet: UNet, scheduler: SchedulerConfig, recipe: TrainingRecipe, pool: ThreadPool) {
+    self.unet = unet
+    self.recipe = recipe
+    self.pool = pool
+    diffusion = GaussianDiffusion(NoiseSchedule(scheduler))
+    state = TrainingState(parameters: unet.layout.count, averaging: recipe.average != nil)
+    gradients = (0..<recipe.shards).map { _ in FloatBuffer(count: unet.layout.count) }
+    arenas = (0..<pool.threads).map { _ in Arena() }
+    timesteps = Philox(seed: recipe.seed, stream: RandomStream.trainingTimestep.rawValue)
+    noise = Philox(seed: recipe.seed, stream: RandomStream.trainingNoise.rawValue)
+    unet.initialize(state.weights.all, seed: recipe.seed)
+    if let average = state.average { copy(state.weights.all, into: average.all) }
+  }
+
+  /// Continues from a checkpoint of this network and recipe.
+  public func restore(_ checkpoint: Checkpoint) throws(ModelFileError) {
+    try state.restore(checkpoint)
+  }
+
+  /// The trained weights, flat, in the network's layout.
+  public var weights: Tensor { state.weights.all }
+
+  /// The weights to draw samples with: the average where one is kept.
+  public var averagedWeights: Tensor { (state.average ?? state.weights).all }
+
+  /// One denoiser with these weights for each of the pool's threads; between steps only.
+  public func denoisers(weights: Tensor) -> [UNetDenoiser] {
+    arenas.map { UNetDenoiser(unet, weights: weights, arena: $0) }
+  }
+
+  /// One optimizer step.
+  ///
+  /// - pixels: recipe.batchSize × S × S × C bytes.
+  ///
+  /// Throws: `TrainingError.notFinite` if the loss or a gradient is; the state is then that before
+  /// the step.
+  public func train(
+    _ pixels: UnsafeBufferPointer<UInt8>
+  ) throws(TrainingError) -> StepReport {
+    let step = state.step + 1
+    let loss = unsafe addGradients(pixels)
+    let norm = sumGradients(gradients.map(\.all), pool: pool).squareRoot()
+    guard loss.isFinite && norm.isFinite else {
+      throw .notFinite(step: step, loss: loss, gradientNorm: norm)
+    }
+    let rate = recipe.learningRate.rate(step: step)
+    update(
+      recipe.optimizer.coefficients(
+        step: step, learningRate: rate, gradientScale: clippingFactor(norm)))
+    state.step = step
+    return StepReport(step: step, loss: loss, gradientNorm: norm, learningRate: rate)
+  }
+
+  /// Forward and backward pass of every shard, each into its own gradients; returns the loss.
+  private func addGradients(_ pixels: UnsafeBufferPointer<UInt8>) -> Double {
+    let config = unet.config
+    let imageShape = Shape(1, config.sampleSize, config.sampleSize, config.inChannels)
+    precondition(
+      pixels.count == recipe.batchSize * imageShape.count, "pixels do not fill the batch")
+    let objective = SimpleLoss(elements: pixels.count)
+    let losses = SharedSums(count: recipe.shards)
+    let step = UInt32(state.step)
+    let (unet, recipe, diffusion) = (unet, recipe, diffusion)
+    let (timesteps, noise) = (timesteps, noise)
+    let (weights, gradients) = (state.weights, gradients)
+    // Safe because a thread of the pool uses only the arena of its number, and because `run`
+    // returns before `pixels` ends.
+    nonisolated(unsafe) let arenas = arenas
+    nonisolated(unsafe) let pixels = unsafe pixels
+
+    pool.run(recipe.shards) { shard, thread in
+      let images = recipe.images(ofShard: shard)
+      let shape = Shape(images.count, imageShape.h, imageShape.w, imageShape.c)
+      let arena = unsafe arenas[thread]
+      let x = arena.take(shape)
+      let epsilon = arena.take(shape)
+      let bytes = images.lowerBound * imageShape.count..<images.upperBound * imageShape.count
+      unsafe floats(fromBytes: UnsafeBufferPointer(rebasing: pixels[bytes]), into: x)
+
+      var drawn: [Int] = []
+      for (offset, image) in images.enumerated() {
+        let t =
+          1
+          + timesteps.integer(
+            below: diffusion.schedule.steps, step: step, image: UInt32(image))
+        let (data, z) = (x.images(offset..<offset + 1), epsilon.images(offset..<offset + 1))
+        noise.fillNormal(z, step: step, image: UInt32(image))
+        diffusion.diffuse(data, t: t, noise: z, into: data)
+        drawn.append(t - 1)
+      }
+      fill(gradients[shard].all, with: 0)
+      unet.train(
+        x, timesteps: drawn, weights: weights.all, gradients: gradients[shard].all, arena: arena,
+        dropout: DropoutNoise(
+          seed: recipe.seed, step: step, firstImage: UInt32(images.lowerBound))
+      ) { prediction, gradient in
+        losses[shard] = objective.value(prediction: prediction, noise: epsilon)
+        objective.gradient(prediction: prediction, noise: epsilon, into: gradient)
+      }
+      arena.recycle(x)
+      arena.recycle(epsilon)
+    }
+    return losses.total
+  }
+
+  /// What the gradient is multiplied with, as PyTorch's `clip_grad_norm_`.
+  private func clippingFactor(_ norm: Double) -> Double {
+    guard let limit = recipe.gradientClipping else { return 1 }
+    return min(1, limit / (norm + 1e-6))
+  }
+
+  /// Adam's step and the average, in one walk over the parameters.
+  private func update(_ coefficients: AdamCoefficients) {
+    let state = state
+    let gradient = gradients[0].all
+    let decay = recipe.average.map { Float($0.decay(step: coefficients.step)) }
+    pool.run((gradient.count + chunkSize - 1) / chunkSize) { chunk, _ in
+      let weights = state.weights.all.chunk(chunk)
+      adamStep(
+        weights: weights, gradients: gradient.chunk(chunk),
+        firstMoments: state.firstMoments.all.chunk(chunk),
+        secondMoments: state.secondMoments.all.chunk(chunk), coefficients)
+      if let average = state.average, let decay {
+        moveAverage(average.all.chunk(chunk), toward: weights, decay: decay)
+      }
+    }
+  }
+}
+
+/// What one optimizer step did.
+public struct StepReport: Equatable, Sendable {
+  /// Its number, counted from 1.
+  public var step: Int
+  /// L_simple over the batch, before the step.
+  public var loss: Double
+  /// The gradient's L2 norm, before clipping.
+  public var gradientNorm: Double
+  /// The optimizer's rate.
+  public var learningRate: Double
+}
+
+/// Why a run cannot go on.
+public enum TrainingError: Error, Equatable, CustomStringConvertible {
+  /// The loss or the gradient is infinite or not a number.
+  case notFinite(step: Int, loss: Double, gradientNorm: Double)
+
+  /// One sentence: what was found, what to do next.
+  public var description: String {
+    switch self {
+    case .notFinite(let step, let loss, let norm):
+      "at step \(step) the loss is \(loss) and the gradient's norm \(norm); lower"
+        + " $.optimizer.learning_rate, lengthen $.optimizer.warmup_steps, or set"
+        + " $.optimizer.gradient_clipping"
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/// The numbers, beside network and data, that decide a training run's bits.
+public struct TrainingRecipe: Equatable, Sendable {
+  /// The key of every random number.
+  public var seed: UInt64
+  /// Images in one optimizer step.
+  public var batchSize: Int
+  /// Parts a batch is cut into; each is one thread's work, and their gradients are summed in a
+  /// fixed tree.
+  public var shards: Int
+  /// The optimizer.
+  public var optimizer = Adam()
+  /// The optimizer's rate, step by step.
+  public var learningRate: LearningRateSchedule
+  /// The gradient's L2 norm is clipped to this; nil leaves it alone.
+  public var gradientClipping: Double?
+  /// The average of the weights that is kept beside them; nil keeps none.
+  public var average: ExponentialMovingAverage?
+
+  /// - shards: at most `batchSize`; nil chooses from the batch size alone.
+  public init(
+    seed: UInt64, batchSize: Int, shards: Int? = nil, learningRate: LearningRateSchedule
+  ) {
+    precondition(batchSize > 0, "a batch has images")
+    let shards = shards ?? Self.defaultShards(batchSize: batchSize)
+    precondition((1...batchSize).contains(shards), "a shard has images")
+    self.seed = seed
+    self.batchSize = batchSize
+    self.shards = shards
+    self.learningRate = learningRate
+  }
+
+  /// Eight shards where each gets eight images or more, so that matrices stay large and eight
+  /// threads find work; fewer, down to two, for small batches.
+  public static func defaultShards(batchSize: Int) -> Int {
+    min(batchSize, max(2, min(8, batchSize / 8)))
+  }
+
+  /// The images of a shard within the batch: contiguous, sizes differing by at most one.
+  func images(ofShard shard: Int) -> Range<Int> {
+    shard * batchSize / shards..<(shard + 1) * batchSize / shards
+  }
+}
