@@ -1,5 +1,5 @@
-/// A curve over training steps as a picture: the values as a thin pale line, their running mean as
-/// a strong one, labelled axes and a light grid.
+/// A curve over training steps as a picture: the values as a thin pale line, their moving average
+/// as a strong one, labelled axes and a light grid.
 
 /// What to plot; `image` draws it.
 public struct Plot: Sendable {
@@ -33,13 +33,14 @@ public struct Plot: Sendable {
   public var image: Image {
     let frame = Frame(left: 92, top: 64, width: max(width - 124, 64), height: max(height - 140, 64))
     var canvas = Canvas(width: frame.width + 124, height: frame.height + 140)
-    canvas.drawText(title, x: frame.left, y: 14, scale: 3, Colors.text)
+    let fits = frame.left + Canvas.textWidth(title, scale: 3) < canvas.width
+    canvas.drawText(title, x: frame.left, y: 14, scale: fits ? 3 : 2, Colors.text)
     canvas.drawText(yLabel, x: frame.left, y: 44, Colors.label)
     canvas.drawText(
       xLabel, x: frame.left + frame.width, y: frame.bottom + 38, anchor: .right, Colors.label)
 
     let raw = isLogarithmic ? points.filter { $0.y > 0 } : points
-    let smooth = runningMean(raw)
+    let smooth = movingAverage(raw)
     guard let first = raw.first, let last = raw.last else {
       canvas.drawText(
         "no values yet", x: frame.left + frame.width / 2, y: frame.top + frame.height / 2,
@@ -82,7 +83,7 @@ public struct Plot: Sendable {
     static let smooth = Ink(0x1D4ED8)
   }
 
-  /// From the smallest value to the largest of the running mean or the 99.5th percentile of the
+  /// From the smallest value to the largest of the average or the 99.5th percentile of the
   /// values, so that a single spike does not flatten the rest.
   private func verticalAxis(_ raw: [(x: Double, y: Double)], _ smooth: [(x: Double, y: Double)])
     -> AxisScale
@@ -120,7 +121,7 @@ public struct Plot: Sendable {
   private func drawKey(on canvas: inout Canvas, _ frame: Frame) {
     var right = frame.left + frame.width
     for (name, ink, thickness) in [
-      ("running mean", Colors.smooth, 3), ("each step", Colors.raw, 1),
+      ("average", Colors.smooth, 3), ("each step", Colors.raw, 1),
     ] {
       canvas.drawText(name, x: right, y: 44, anchor: .right, Colors.label)
       right -= Canvas.textWidth(name) + 8
@@ -131,14 +132,15 @@ public struct Plot: Sendable {
   }
 }
 
-/// The exponential running mean over about a fiftieth of the points, corrected for its start.
-private func runningMean(_ points: [(x: Double, y: Double)]) -> [(x: Double, y: Double)] {
-  let decay = 1 - 1 / max(1, Double(points.count) / 50)
-  var (sum, weight) = (0.0, 0.0)
-  return points.map { point in
-    sum = decay * sum + (1 - decay) * point.y
-    weight = decay * weight + (1 - decay)
-    return (point.x, sum / weight)
+/// The mean over a window centred on each point: a fiftieth of the points, but narrower where the
+/// curve begins, which is where it is steep.
+private func movingAverage(_ points: [(x: Double, y: Double)]) -> [(x: Double, y: Double)] {
+  var sums = [0.0]
+  for point in points { sums.append(sums[sums.count - 1] + point.y) }
+  return points.indices.map { i in
+    let reach = min(i / 5, max(points.count / 100, 2))
+    let window = i - reach..<min(i + reach + 1, points.count)
+    return (points[i].x, (sums[window.upperBound] - sums[window.lowerBound]) / Double(window.count))
   }
 }
 
