@@ -1,8 +1,17 @@
+/// What every data set promises, and how one is opened.
+
+internal import Images
+internal import TensorFiles
+
 /// Images of one size and channel count, read as they are needed.
 public protocol Dataset: Sendable {
+  /// How many images, at least one.
   var count: Int { get }
+  /// Rows of every image.
   var height: Int { get }
+  /// Pixels in a row.
   var width: Int { get }
+  /// Bytes of a pixel.
   var channels: Int { get }
 
   /// Writes image `index` as height×width×channels bytes.
@@ -11,15 +20,89 @@ public protocol Dataset: Sendable {
   func read(_ index: Int, into pixels: UnsafeMutableBufferPointer<UInt8>) throws(DatasetError)
 }
 
+extension Dataset {
+  /// Bytes of one image.
+  public var imageSize: Int { height * width * channels }
+
+  /// Image `index` by itself.
+  func image(_ index: Int) throws(DatasetError) -> Image {
+    var pixels = [UInt8](repeating: 0, count: imageSize)
+    try unsafe pixels.withUnsafeMutableBufferPointer { buffer throws(DatasetError) in
+      try unsafe read(index, into: buffer)
+    }
+    return Image(height: height, width: width, channels: channels, pixels: pixels)
+  }
+}
+
 /// A data set that cannot be used, in one sentence: file, what was found, what is allowed.
 public struct DatasetError: Error, Equatable, CustomStringConvertible {
+  /// The file at fault.
   public let path: String
+  /// What is wrong with it, to be read after its path.
   public let problem: String
+  /// Whether the machine's state is at fault, not the file, so that trying again may help.
+  public let isTransient: Bool
 
-  public init(path: String, problem: String) {
+  /// An error made from its parts.
+  public init(path: String, problem: String, isTransient: Bool = false) {
     self.path = path
     self.problem = problem
+    self.isTransient = isTransient
   }
 
+  init(_ path: String, _ error: TensorFileError) {
+    let problem =
+      switch error {
+      case .damaged(_, let problem): "the file is damaged: \(problem)"
+      case .unsupported(_, let problem): problem
+      case .system, .missing: "\(error)"
+      }
+    self.init(path: path, problem: problem, isTransient: error.isTransient)
+  }
+
+  init(_ path: String, _ error: ImageError) {
+    if case .file(_, let cause) = error {
+      self.init(path, cause)
+    } else {
+      self.init(path: path, problem: "the file \(error)", isTransient: error.isTransient)
+    }
+  }
+
+  /// Path and problem.
   public var description: String { "\(path): \(problem)" }
+}
+
+/// How the images lie on disk.
+public enum DatasetFormat: String, CaseIterable, Sendable {
+  /// See `IDXDataset`.
+  case idx
+  /// See `ImageFolderDataset`.
+  case images
+  /// See `CIFARDataset`.
+  case cifar10
+  /// See `NpyDataset`.
+  case npy
+}
+
+/// Opens a data set and checks all that can be checked quickly; its images come as
+/// `size`×`size`×`channels` bytes, resampled and converted where the files differ.
+///
+/// - limit: only the first `limit` images are used.
+/// - threads: share the checking of a folder's files.
+public func openDataset(
+  path: String, format: DatasetFormat, size: Int, channels: Int, limit: Int? = nil,
+  threads: Int = 1
+) throws(DatasetError) -> any Dataset {
+  precondition(size > 0 && channels > 0 && (limit ?? 1) > 0, "nothing would be read")
+  let stored: any Dataset
+  switch format {
+  case .images:
+    return try ImageFolderDataset(
+      path: path, size: size, channels: channels, limit: limit, threads: threads)
+  case .idx: stored = try IDXDataset(path: path, limit: limit)
+  case .cifar10: stored = try CIFARDataset(path: path, limit: limit)
+  case .npy: stored = try NpyDataset(path: path, limit: limit)
+  }
+  if stored.height == size && stored.width == size && stored.channels == channels { return stored }
+  return try ConvertedDataset(stored, path: path, size: size, channels: channels)
 }

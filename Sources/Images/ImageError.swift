@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// The image formats read.
 public enum ImageFormat: String, Sendable {
   case png = "PNG"
@@ -22,6 +24,17 @@ public enum ImageError: Error, Equatable {
   case channels(found: Int, wanted: Int)
   /// Any of the above, and the file it happened in.
   indirect case file(path: String, ImageError)
+}
+
+extension ImageError {
+  /// Whether the machine's state is at fault, not the file, so that trying again may help.
+  public var isTransient: Bool {
+    switch self {
+    case .unreadable(let errno): [EIO, EMFILE, ENFILE, ENOMEM, EAGAIN, ESTALE].contains(errno)
+    case .file(_, let error): error.isTransient
+    default: false
+    }
+  }
 }
 
 extension ImageError: CustomStringConvertible {

@@ -28,6 +28,34 @@ package final class ByteFile: Sendable {
     size = status.size
   }
 
+  /// A file on disk that has no name and vanishes with the object: `body` appends its content.
+  ///
+  /// It lies in the folder `TMPDIR` names, or in /var/tmp, which unlike /tmp is not in memory.
+  package init(
+    unnamed body: (_ append: ([UInt8]) throws(TensorFileError) -> Void) throws(TensorFileError) ->
+      Void
+  ) throws(TensorFileError) {
+    let folder = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/var/tmp"
+    path = "\(folder)/ddpm-\(String(UInt64.random(in: .min ... .max), radix: 36)).tmp"
+    do throws(SystemError) {
+      file = try OpenFile(path, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+    } catch {
+      throw .system(error)
+    }
+    unsafe unlink(path)
+    let file = file
+    var size = 0
+    try body { bytes throws(TensorFileError) in
+      do throws(SystemError) {
+        try file.write(bytes)
+      } catch {
+        throw .system(error)
+      }
+      size += bytes.count
+    }
+    self.size = size
+  }
+
   /// Fills `buffer` with the bytes from `offset` on.
   package func read(
     at offset: Int, into buffer: UnsafeMutableRawBufferPointer

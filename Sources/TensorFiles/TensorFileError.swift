@@ -12,6 +12,13 @@ public enum TensorFileError: Error, Equatable {
   case missing(path: String, tensor: String)
 }
 
+extension TensorFileError {
+  /// Whether the machine's state is at fault, not the file, so that trying again may help.
+  public var isTransient: Bool {
+    if case .system(let error) = self { error.isTransient } else { false }
+  }
+}
+
 extension TensorFileError: CustomStringConvertible {
   /// One sentence: where, what was found, what is allowed.
   public var description: String {

@@ -1,0 +1,104 @@
+/// Batches of pixels in training's order, each read in the background while the one before it is
+/// used.
+///
+/// A batch is a pure function of data set, order and step. An image that cannot be read is reported
+/// when its batch is asked for.
+
+internal import Dispatch
+internal import Synchronization
+public import TensorCore
+
+/// Reads batches ahead. For one thread; it reads on another of its own.
+public final class BatchLoader {
+  private let source: BatchSource
+  private let queue = DispatchQueue(label: "ddpm.batches")
+  private var step: Int
+  private var pending: PendingBatch
+
+  /// A loader whose first batch is that of `firstStep`, counted from 0.
+  ///
+  /// - flips: mirrors each image left to right with probability ½, drawn from a stream used for
+  ///   nothing else by (step, image of the batch); nil mirrors none.
+  public init(
+    dataset: any Dataset, order: EpochShuffle, batchSize: Int, flips: Philox? = nil,
+    firstStep: Int = 0
+  ) {
+    precondition(order.count == dataset.count && batchSize > 0, "the order is of other images")
+    source = BatchSource(dataset: dataset, order: order, batchSize: batchSize, flips: flips)
+    step = firstStep
+    pending = source.read(step: step, on: queue)
+  }
+
+  /// The next step's batch, batchSize×height×width×channels bytes.
+  public func next() throws(DatasetError) -> [UInt8] {
+    let batch = pending.wait()
+    step += 1
+    pending = source.read(step: step, on: queue)
+    return try batch.get()
+  }
+}
+
+/// A batch that is being read.
+private final class PendingBatch: Sendable {
+  private let ready = DispatchSemaphore(value: 0)
+  private let result = Mutex<Result<[UInt8], DatasetError>?>(nil)
+
+  func fulfil(_ batch: Result<[UInt8], DatasetError>) {
+    result.withLock { $0 = batch }
+    ready.signal()
+  }
+
+  /// To be called once.
+  func wait() -> Result<[UInt8], DatasetError> {
+    ready.wait()
+    guard let batch = result.withLock({ $0 }) else { preconditionFailure("signalled when set") }
+    return batch
+  }
+}
+
+private final class BatchSource: Sendable {
+  private let dataset: any Dataset
+  private let order: Mutex<EpochShuffle>
+  private let batchSize: Int
+  private let flips: Philox?
+
+  init(dataset: any Dataset, order: EpochShuffle, batchSize: Int, flips: Philox?) {
+    self.dataset = dataset
+    self.order = Mutex(order)
+    self.batchSize = batchSize
+    self.flips = flips
+  }
+
+  func read(step: Int, on queue: DispatchQueue) -> PendingBatch {
+    let pending = PendingBatch()
+    queue.async { pending.fulfil(Result { () throws(DatasetError) in try self.batch(step: step) }) }
+    return pending
+  }
+
+  private func batch(step: Int) throws(DatasetError) -> [UInt8] {
+    let images = order.withLock { $0.batch(step: step, batchSize: batchSize) }
+    let size = dataset.imageSize
+    var pixels = [UInt8](repeating: 0, count: batchSize * size)
+    try unsafe pixels.withUnsafeMutableBufferPointer { all throws(DatasetError) in
+      for (position, image) in images.enumerated() {
+        let part = unsafe UnsafeMutableBufferPointer(
+          rebasing: all[position * size..<(position + 1) * size])
+        try unsafe dataset.read(image, into: part)
+        if flips?.integer(below: 2, step: UInt32(step), image: UInt32(position)) == 1 {
+          unsafe mirror(part, width: dataset.width, channels: dataset.channels)
+        }
+      }
+    }
+    return pixels
+  }
+}
+
+/// Reverses the pixels of every row.
+private func mirror(_ pixels: UnsafeMutableBufferPointer<UInt8>, width: Int, channels: Int) {
+  for row in stride(from: 0, to: pixels.count, by: width * channels) {
+    for x in 0..<width / 2 {
+      let (a, b) = (row + x * channels, row + (width - 1 - x) * channels)
+      for c in 0..<channels { unsafe pixels.swapAt(a + c, b + c) }
+    }
+  }
+}

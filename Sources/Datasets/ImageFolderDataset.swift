@@ -1,0 +1,142 @@
+/// A folder of PNG and JPEG files, searched recursively, in the order of their paths' bytes.
+///
+/// Files are chosen by name (`.png`, `.jpg`, `.jpeg`, in any case; names that begin with a dot are
+/// left out) and decoded by content. Images in other formats are an error, other files are ignored.
+///
+/// **What is checked when it is opened.** Every file's header, size and end. Where all images can be
+/// decoded within `Budget`, they are, once, and stay in memory: every damaged file is then found
+/// before training starts. Larger folders are decoded as images are needed, and a file damaged in
+/// its middle is named when it is reached.
+
+internal import Images
+internal import Synchronization
+internal import TensorCore
+
+/// The images of a folder at one size: centre crop, then resampling.
+struct ImageFolderDataset: Dataset {
+  /// Up to how much work and memory all images are decoded when the folder is opened.
+  struct Budget {
+    /// Decoded pixels of all files: some twenty seconds' work for two threads.
+    var pixels = 4 << 30
+    /// All images at their final size.
+    var bytes = 512 << 20
+  }
+
+  let height: Int
+  let width: Int
+  let channels: Int
+  private let files: [String]
+  private let decoded: PixelStore?
+
+  var count: Int { files.count }
+
+  init(
+    path: String, size: Int, channels: Int, limit: Int? = nil, threads: Int = 1,
+    budget: Budget = Budget()
+  ) throws(DatasetError) {
+    guard channels == 1 || channels == 3 else {
+      throw DatasetError(
+        path: path,
+        problem: "a folder of images gives 1 or 3 channels and \(channels) are wanted; save the"
+          + " images as a .npy array of uint8, N×H×W×C")
+    }
+    let files = try Self.imageFiles(below: path, limit: limit)
+    let pool = ThreadPool(threads: threads)
+    let sourcePixels = Atomic(0)
+    try forEach(files, pool) { _, file throws(ImageError) in
+      let info = try inspectImage(path: file)
+      sourcePixels.add(info.width * info.height, ordering: .relaxed)
+    }
+    (height, width, self.channels, self.files) = (size, size, channels, files)
+
+    let bytes = files.count * size * size * channels
+    guard bytes <= budget.bytes, sourcePixels.load(ordering: .relaxed) <= budget.pixels else {
+      decoded = nil
+      return
+    }
+    let store = PixelStore(count: bytes)
+    try forEach(files, pool) { index, file throws(ImageError) in
+      let image = try Self.load(file, size: size, channels: channels)
+      unsafe copy(image, into: store.part(index * image.pixels.count, count: image.pixels.count))
+    }
+    decoded = store
+  }
+
+  func read(_ index: Int, into pixels: UnsafeMutableBufferPointer<UInt8>) throws(DatasetError) {
+    precondition((0..<count).contains(index) && pixels.count == imageSize, "no such image")
+    if let decoded {
+      _ = unsafe pixels.update(from: decoded.part(index * imageSize, count: imageSize))
+      return
+    }
+    do {
+      unsafe copy(try Self.load(files[index], size: height, channels: channels), into: pixels)
+    } catch {
+      throw DatasetError(files[index], error)
+    }
+  }
+
+  private static func load(
+    _ file: String, size: Int, channels: Int
+  ) throws(ImageError) -> Image {
+    try loadImage(path: file, channels: channels).resampled(toHeight: size, width: size)
+  }
+
+  private static func imageFiles(
+    below path: String, limit: Int?
+  ) throws(DatasetError) -> [String] {
+    var images: [String] = []
+    for file in try FolderListing.files(below: path) {
+      let suffix = file.split(separator: ".").last.map { $0.lowercased() } ?? ""
+      if ["png", "jpg", "jpeg"].contains(suffix) {
+        images.append(file)
+      } else if ["webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "jxl"].contains(suffix) {
+        throw DatasetError(
+          path: file, problem: "images of this format are not read; convert it to PNG or JPEG")
+      }
+    }
+    guard !images.isEmpty else {
+      throw DatasetError(path: path, problem: "the folder has no .png, .jpg or .jpeg file")
+    }
+    return Array(images.prefix(limit ?? images.count))
+  }
+}
+
+/// Calls `body` for every file; throws the first file's error in their order, and says how many
+/// more there are.
+private func forEach(
+  _ files: [String], _ pool: ThreadPool,
+  _ body: @escaping @Sendable (Int, String) throws(ImageError) -> Void
+) throws(DatasetError) {
+  let failures = Mutex<[Int: ImageError]>([:])
+  pool.run(files.count) { index, _ in
+    do throws(ImageError) {
+      try body(index, files[index])
+    } catch {
+      failures.withLock { $0[index] = error }
+    }
+  }
+  let found = failures.withLock { $0 }
+  guard let first = found.min(by: { $0.key < $1.key }) else { return }
+  let error = DatasetError(files[first.key], first.value)
+  if found.count == 1 { throw error }
+  throw DatasetError(
+    path: error.path,
+    problem: "\(error.problem) (\(found.count - 1) more of \(files.count) files cannot be used)",
+    isTransient: error.isTransient)
+}
+
+/// Bytes that several threads fill, each its own part, before they are read.
+@safe private final class PixelStore: @unchecked Sendable {
+  private let bytes: UnsafeMutableBufferPointer<UInt8>
+
+  init(count: Int) {
+    unsafe bytes = .allocate(capacity: count)
+    unsafe bytes.initialize(repeating: 0)
+  }
+
+  deinit { unsafe bytes.deallocate() }
+
+  func part(_ start: Int, count: Int) -> UnsafeMutableBufferPointer<UInt8> {
+    unsafe UnsafeMutableBufferPointer(rebasing: bytes[start..<start + count])
+  }
+}
