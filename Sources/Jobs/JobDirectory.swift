@@ -1,7 +1,9 @@
 /// The paths inside `jobs/ID/`. Paths only: nothing here touches the disk.
 public struct JobDirectory: Equatable, Sendable {
+  /// The directory itself.
   public let path: String
 
+  /// The directory at `path`.
   public init(path: String) { self.path = path }
 
   /// The envelope with the job in it, written once at admission.
@@ -14,8 +16,13 @@ public struct JobDirectory: Equatable, Sendable {
   public var progress: String { path + "/progress.json" }
   /// Locked (flock) by the worker as long as it lives; holds its process id.
   public var lock: String { path + "/lock" }
+  /// One JSON object a training step, appended by the worker.
   public var metrics: String { path + "/metrics.jsonl" }
+  /// The two newest checkpoints.
   public var checkpoints: String { path + "/checkpoints" }
+  /// Results before they are whole.
+  /// The published results; absent until they are whole.
   public var resultsInProgress: String { path + "/results.partial" }
+  /// The published results; absent until they are whole.
   public var results: String { path + "/results" }
 }

@@ -7,6 +7,7 @@ public struct JobSpec: Equatable, Sendable {
   public var name: String
   /// The key of every random number that the job draws.
   public var seed: UInt64
+  /// What is to be done.
   public var work: Work
 
   /// The job's kind with the sections that belong to it.
@@ -15,6 +16,7 @@ public struct JobSpec: Equatable, Sendable {
     case sample(SampleSpec)
   }
 
+  /// A job.
   public init(name: String, seed: UInt64, work: Work) {
     self.name = name
     self.seed = seed

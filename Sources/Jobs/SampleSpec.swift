@@ -1,17 +1,21 @@
 /// Draws images from a trained model.
 public struct SampleSpec: Equatable, Sendable {
+  /// What to draw from.
   public var model: ModelReference
   /// Number of images.
   public var count: Int
   /// Images drawn between two checkpoints. Does not change the result.
   public var batchSize = 64
+  /// How noise becomes an image.
   public var sampler = SamplerSpec.ddpm
   /// A `.npy` file of float32, count×C×H×W, to start from instead of the seed's noise.
   public var initialNoise: String?
+  /// What the results hold.
   public var output = OutputSpec()
   /// Threads of the worker; nil takes all the daemon allows. Does not change the result.
   public var threads: Int?
 
+  /// A sample job with the default sampler and output.
   public init(model: ModelReference, count: Int) {
     self.model = model
     self.count = count
@@ -47,7 +51,9 @@ public struct OutputSpec: Equatable, Sendable {
     /// One `grid.png` with all images.
     case grid
   }
+  /// Forms of the samples, each at most once.
   public var formats: [Format] = [.png, .grid]
 
+  /// The defaults.
   public init() {}
 }

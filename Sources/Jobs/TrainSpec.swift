@@ -2,13 +2,20 @@ public import ModelConfig
 
 /// Trains a model on a data set: Algorithm 1 of Ho et al. (2020).
 public struct TrainSpec: Equatable, Sendable {
+  /// The images.
   public var dataset: DatasetSpec
+  /// The network.
   public var unet: UNetConfig
+  /// The noise schedule.
   public var scheduler: SchedulerConfig
+  /// How gradients become steps.
   public var optimizer = OptimizerSpec()
+  /// The average that becomes the result.
   public var ema = EMASpec()
+  /// The loop.
   public var training: TrainingSpec
 
+  /// A train job with default optimizer and average.
   public init(
     dataset: DatasetSpec, unet: UNetConfig, scheduler: SchedulerConfig, training: TrainingSpec
   ) {
@@ -32,6 +39,7 @@ public struct DatasetSpec: Equatable, Sendable {
     /// A NumPy array of uint8, N×H×W×C.
     case npy
   }
+  /// How the images are stored.
   public var format: Format
   /// An absolute path.
   public var path: String
@@ -40,6 +48,7 @@ public struct DatasetSpec: Equatable, Sendable {
   /// Only the first `limit` images are used.
   public var limit: Int?
 
+  /// All images of a data set, as they are.
   public init(format: Format, path: String) {
     self.format = format
     self.path = path
@@ -53,10 +62,13 @@ public struct OptimizerSpec: Equatable, Sendable {
     case adam
     case adamw
   }
+  /// Adam or AdamW.
   public var algorithm = Algorithm.adam
   /// After warm-up.
   public var learningRate = 2e-4
+  /// β₁ and β₂: decay of the averages of the gradient and of its square.
   public var betas = [0.9, 0.999]
+  /// Added to the denominator.
   public var epsilon = 1e-8
   /// Decoupled with AdamW, added to the gradient with Adam.
   public var weightDecay = 0.0
@@ -65,20 +77,26 @@ public struct OptimizerSpec: Equatable, Sendable {
   /// The gradient's global L2 norm is clipped to this; nil leaves it alone.
   public var gradientClipping: Double? = 1.0
 
+  /// The defaults.
   public init() {}
 }
 
 /// The exponential moving average of the weights: decay min(`decay`, (1+n)/(10+n)) at step n.
 public struct EMASpec: Equatable, Sendable {
+  /// Whether the average is kept, and is the result.
   public var enabled = true
+  /// The limit that the decay rises to.
   public var decay = 0.9999
 
+  /// The defaults.
   public init() {}
 }
 
 /// The length and the shape of the training loop.
 public struct TrainingSpec: Equatable, Sendable {
+  /// Images in the batch of a step.
   public var batchSize: Int
+  /// Number of optimizer steps.
   public var steps: Int
   /// Steps from one checkpoint to the next.
   public var checkpointEvery = 500
@@ -90,6 +108,7 @@ public struct TrainingSpec: Equatable, Sendable {
   /// The number of parts decides the result's bits and bounds the threads that can help.
   public var shards: Int?
 
+  /// A loop with default checkpoints, threads and shards.
   public init(batchSize: Int, steps: Int) {
     self.batchSize = batchSize
     self.steps = steps

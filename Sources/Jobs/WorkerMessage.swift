@@ -14,12 +14,16 @@ public enum WorkerMessage: Equatable, Sendable {
 public struct Progress: Equatable, Sendable {
   /// `step` counts optimizer steps (train) or finished images (sample).
   public var step: Int
+  /// All that there are to do.
   public var steps: Int
   /// Moving average of the training loss.
   public var loss: Double?
+  /// Throughput of late.
   public var imagesPerSecond: Double?
+  /// Estimated time to the end.
   public var secondsLeft: Double?
 
+  /// A position; nil where something is not known.
   public init(
     step: Int, steps: Int, loss: Double? = nil, imagesPerSecond: Double? = nil,
     secondsLeft: Double? = nil
@@ -35,6 +39,7 @@ public struct Progress: Equatable, Sendable {
 /// Exit codes of `ddpm-worker`, after sysexits.h. Anything else, or a signal, is a crash: the
 /// job is run again from its checkpoint.
 public enum WorkerExit {
+  /// The results are published.
   public static let finished: Int32 = 0
   /// EX_DATAERR: the job or its input is at fault; running it again cannot help.
   public static let failed: Int32 = 65

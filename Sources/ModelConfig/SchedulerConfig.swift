@@ -2,15 +2,22 @@
 public struct SchedulerConfig: Equatable, Sendable {
   /// T, the length of the chain.
   public var numTrainTimesteps = 1000
+  /// β₁.
   public var betaStart = 1e-4
+  /// β_T.
   public var betaEnd = 0.02
+  /// How β grows in between.
   public var betaSchedule = BetaSchedule.linear
+  /// σ² of the reverse chain.
   public var varianceType = VarianceType.fixedSmall
   /// Whether x̂₀ is clipped to `±clipSampleRange` inside a sampling step.
   public var clipSample = true
+  /// Where x̂₀ is clipped.
   public var clipSampleRange = 1.0
+  /// What the network predicts.
   public var predictionType = PredictionType.epsilon
 
+  /// diffusers' defaults.
   public init() {}
 }
 
