@@ -96,8 +96,8 @@ public struct Envelope: Equatable, Sendable {
 
     private static let jobCodec = JSONCodec<Job>(
       allowed: "a job", schema: ["type": "object"],
-      decode: { json, _ throws(JSONContentError) in
-        Job(spec: try JobSpec(json: json), original: json)
+      decode: { json, path throws(JSONContentError) in
+        Job(spec: try JobSpec(json: json, at: path), original: json)
       },
       encode: { $0.original })
   }

@@ -30,7 +30,11 @@ public enum JobReference: Equatable, Sendable, CustomStringConvertible {
 
   static let codec = JSONCodec<JobReference>(
     allowed: "a job's number or name",
-    schema: ["anyOf": [["type": "integer", "minimum": 1], .object(JobSpec.nameCodec.schema)]],
+    schema: [
+      "anyOf": [
+        .object(JSONCodec.integer(1...Int.max).schema), .object(JobSpec.nameCodec.schema),
+      ]
+    ],
     recognize: { json in
       if let id = json.int, id > 0 { return .number(id) }
       guard let name = json.string, JobSpec.isValidName(name) else { return nil }

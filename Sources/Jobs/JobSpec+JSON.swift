@@ -16,14 +16,16 @@ extension JobSpec {
     }
   }
 
-  /// Reads a job that is JSON already.
-  public init(json: JSONValue) throws(JSONContentError) {
+  /// Reads a job that is JSON already and stands at `path`.
+  public init(json: JSONValue, at path: JSONPath = .root) throws(JSONContentError) {
     do throws(JSONContentError) {
-      self = try JobSpec.codec.decode(json)
+      self = try JobSpec.codec.decode(json, at: path)
     } catch {
       // A key in the wrong section is looked for in the sections of its own kind of job.
-      let kinds = JobSpec.kinds.filter { .string($0.name) == json["kind"] }
-      throw error.locatingKeys(in: ["oneOf": .array(kinds.map { .object($0.codec.schema) })])
+      let sections = JobSpec.codec.schema["oneOf"]?.array?.first {
+        $0["properties"]?["kind"]?["enum"]?.array?.first == json["kind"]
+      }
+      throw error.locatingKeys(in: sections ?? [:], at: path)
     }
   }
 
@@ -39,14 +41,12 @@ extension JobSpec {
   }
 
   /// What a job file may say, as JSON Schema (draft 2020-12).
-  public static var schemaDocument: JSONValue {
-    .object(
-      JSONObject(
-        [
-          ("$schema", "https://json-schema.org/draft/2020-12/schema"),
-          ("title", "Job file of ddpmd"),
-        ] + codec.schema.members))
-  }
+  public static let schemaDocument = JSONValue.object(
+    JSONObject(
+      [
+        ("$schema", "https://json-schema.org/draft/2020-12/schema"),
+        ("title", "Job file of ddpmd"),
+      ] + codec.schema.members))
 
   /// Whether a job may be called `name`: `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`, not digits only.
   public static func isValidName(_ name: String) -> Bool {
@@ -72,11 +72,8 @@ extension JobSpec {
 
   // MARK: The keys
 
-  private static let codec: JSONCodec<JobSpec> = .variant(by: "kind", kinds, kind: { $0.kind })
-
-  private static let kinds = [
-    (name: "train", codec: trainCodec), (name: "sample", codec: sampleCodec),
-  ]
+  private static let codec: JSONCodec<JobSpec> = .variant(
+    by: "kind", [("train", trainCodec), ("sample", sampleCodec)], kind: { $0.kind })
 
   private static let trainCodec = ObjectCodec(
     "Train a model", defaults: JobSpec(name: "", seed: 0, work: .train(.unset)),

@@ -193,12 +193,17 @@ extension JSONCodec {
   public static func optional<Wrapped>(
     _ wrapped: JSONCodec<Wrapped>
   ) -> JSONCodec where Value == Wrapped? {
-    JSONCodec(
-      allowed: wrapped.allowed + ", or null",
-      schema: ["anyOf": [.object(wrapped.schema), ["type": "null"]]],
+    let allowed = wrapped.allowed + ", or null"
+    return JSONCodec(
+      allowed: allowed, schema: ["anyOf": [.object(wrapped.schema), ["type": "null"]]],
       decode: { json, path throws(JSONContentError) in
         if json == .null { return nil }
-        return try wrapped.decode(json, at: path)
+        do throws(JSONContentError) {
+          return try wrapped.decode(json, at: path)
+        } catch {
+          guard error.problems.allSatisfy({ $0.path == path }) else { throw error }
+          throw JSONContentError(path, found: json, allowed: allowed)
+        }
       },
       encode: { $0.map(wrapped.encode) ?? .null })
   }

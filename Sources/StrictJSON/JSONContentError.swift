@@ -40,13 +40,13 @@ public struct JSONContentError: Error, Equatable, Sendable, CustomStringConverti
   public var description: String { problems.map(\.description).joined(separator: "\n") }
 
   /// Adds to keys that are unknown where they stand, but known elsewhere in `schema`, the places
-  /// where they belong.
-  public func locatingKeys(in schema: JSONValue) -> JSONContentError {
+  /// where they belong; the value that the schema is of stands at `path`.
+  public func locatingKeys(in schema: JSONValue, at path: JSONPath) -> JSONContentError {
     JSONContentError(
       problems.map { problem in
         guard let key = problem.strangeKey else { return problem }
         var homes: [JSONPath] = []
-        schema.findProperty(key, at: .root, into: &homes)
+        schema.findProperty(key, at: path, into: &homes)
         guard let home = homes.first else { return problem }
         var located = problem
         located.message += "; it belongs to \(home)"

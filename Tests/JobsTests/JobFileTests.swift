@@ -1,0 +1,196 @@
+import Jobs
+import ModelConfig
+import StrictJSON
+import Testing
+
+@Suite struct JobFileTests {
+  private func problems(_ json: JSONValue) -> [JSONContentError.Problem] {
+    do throws(JSONContentError) {
+      _ = try JobSpec(json: json)
+      return []
+    } catch {
+      return error.problems
+    }
+  }
+
+  @Test(arguments: Examples.names)
+  func examplesAreGoodJobs(_ name: String) throws {
+    let spec = try JobSpec.parse(Examples.bytes(name))
+    #expect(try JobSpec(json: spec.json) == spec)
+    #expect(try JobSpec.parse(Array(spec.json.serialized(pretty: true).utf8)) == spec)
+  }
+
+  @Test func theTrainExampleSaysWhatItSays() throws {
+    let spec = try JobSpec.parse(Examples.bytes("fashion-mnist-train.json"))
+    guard case .train(let train) = spec.work else {
+      Issue.record("not a train job")
+      return
+    }
+    #expect(train.unet == Preset.fashionMNIST28.unet)
+    #expect(train.dataset.format == .idx)
+    #expect(train.optimizer.learningRate == 5e-4)
+    #expect(train.optimizer.betas == [0.9, 0.999])
+    #expect(train.ema.enabled)
+    #expect(train.training.threads == nil)
+  }
+
+  @Test func theSampleExampleSaysWhatItSays() throws {
+    let spec = try JobSpec.parse(Examples.bytes("fashion-mnist-sample.json"))
+    guard case .sample(let sample) = spec.work else {
+      Issue.record("not a sample job")
+      return
+    }
+    #expect(sample.model == .jobNamed("fashion-mnist"))
+    #expect(sample.sampler == .ddim(steps: 50, eta: 0))
+    #expect(sample.output.formats == [.png, .npy, .grid])
+    #expect(sample.initialNoise == nil)
+  }
+
+  @Test(
+    arguments: [
+      (["model"], ["job": 3]), (["model"], ["path": "/models/ddpm"]),
+      (["sampler"], ["type": "ddpm"]),
+      (["sampler"], ["type": "ddim"]), (["sampler"], nil), (["output"], nil), (["seed"], nil),
+      (["seed"], .integer(UInt64.max)), (["initial_noise"], "/x.npy"), (["threads"], 2),
+      (["$schema"], "job.schema.json"),
+    ] as [([String], JSONValue?)])
+  func sampleJobsReadBack(_ path: [String], _ value: JSONValue?) throws {
+    let json = try Examples.json("fashion-mnist-sample.json").setting(path, to: value)
+    let spec = try JobSpec(json: json)
+    #expect(try JobSpec(json: spec.json) == spec)
+  }
+
+  @Test(
+    arguments: [
+      (
+        ["training", "steps"], 0,
+        "$.training.steps: found 0, allowed is an integer from 1 to 1000000000"
+      ),
+      (
+        ["training", "steps"], nil,
+        #"$.training: the key "steps" is missing: add an integer from 1 to 1000000000"#
+      ),
+      (
+        ["training", "shards"], 65, "$.training.shards: found 65, allowed is at most batch_size, 64"
+      ),
+      (
+        ["training", "batchsize"], 3,
+        #"$.training: unknown key "batchsize"; did you mean "batch_size"?"#
+      ),
+      (
+        ["ema", "horizontal_flip"], true,
+        #"$.ema: unknown key "horizontal_flip"; allowed here is "enabled" or "decay"; it belongs to $.dataset"#
+      ),
+      (
+        ["dataset", "path"], "data/train.gz",
+        #"$.dataset.path: found "data/train.gz", allowed is an absolute path (it begins with "/")"#
+      ),
+      (["optimizer", "lr"], 1, #"$.optimizer: unknown key "lr"; did you mean "learning_rate"?"#),
+      (
+        ["optimizer", "type"], "sgd",
+        #"$.optimizer.type: found "sgd", allowed is "adam" or "adamw""#
+      ),
+      (
+        ["optimizer", "betas"], [0.9],
+        #"$.optimizer.betas: found an array of 1 elements, allowed is an array of 2 elements, each a number ≥ 0 and < 1"#
+      ),
+      (
+        ["scheduler"], nil,
+        #"$: the key "scheduler" is missing: add an object (Noise schedule: the config of diffusers' DDPMScheduler)"#
+      ),
+      (
+        ["kind"], "tran",
+        #"$.kind: found "tran", allowed is "train" or "sample"; did you mean "train"?"#
+      ),
+      (["kind"], nil, #"$: the key "kind" is missing: add "train" or "sample""#),
+      (
+        ["schema"], "ddpm.job/2",
+        #"$.schema: found "ddpm.job/2", which is not supported; allowed is "ddpm.job/1""#
+      ),
+      (
+        ["count"], 3,
+        #"$: unknown key "count"; allowed here is "schema", "$schema", "kind", "name", "seed", "dataset", "unet", "scheduler", "optimizer", "ema" or "training""#
+      ),
+      (["seed"], -1, "$.seed: found -1, allowed is an integer from 0 to 18446744073709551615"),
+      (
+        ["unet", "attention_head_dim"], 7,
+        "$.unet.attention_head_dim: found 7, which does not divide the 64 channels of a block with attention"
+      ),
+    ] as [([String], JSONValue?, String)])
+  func trainJobsAreRefusedInOneSentence(
+    _ path: [String], _ value: JSONValue?, _ sentence: String
+  ) throws {
+    let json = try Examples.json("fashion-mnist-train.json").setting(path, to: value)
+    #expect(problems(json).map(\.description) == [sentence])
+  }
+
+  @Test(
+    arguments: [
+      (["model"], [:], "$.model: the model is missing"),
+      (["model", "path"], "/x", #"$.model: found both "job" and "path""#),
+      (["model", "job"], "7", #"$.model.job: found "7", allowed is a job's number or name"#),
+      (["model", "job"], 0, "$.model.job: found 0, allowed is a job's number or name"),
+      (["sampler"], [:], #"$.sampler: the key "type" is missing: add "ddpm" or "ddim""#),
+      (["sampler", "eta"], 1.5, "$.sampler.eta: found 1.5, allowed is a number ≥ 0 and ≤ 1"),
+      (["sampler"], ["type": "ddpm", "steps": 3], #"$.sampler: unknown key "steps""#),
+      (["output", "formats"], ["png", "png"], "$.output.formats: a format is given twice"),
+      (["output", "formats"], ["jpg"], #"$.output.formats[0]: found "jpg""#),
+      (["output", "formats"], [], "$.output.formats: found an array of 0 elements"),
+      (["initial_noise"], "x.npy", #"$.initial_noise: found "x.npy", allowed is an absolute path"#),
+      (["count"], nil, #"$: the key "count" is missing"#),
+      (["name"], "12", #"$.name: found "12", allowed is a name"#),
+      (["name"], "../x", #"$.name: found "../x", allowed is a name"#),
+    ] as [([String], JSONValue?, String)])
+  func sampleJobsAreRefusedInOneSentence(
+    _ path: [String], _ value: JSONValue?, _ beginning: String
+  ) throws {
+    let json = try Examples.json("fashion-mnist-sample.json").setting(path, to: value)
+    let problems = problems(json)
+    #expect(problems.count == 1)
+    #expect(problems.first?.description.hasPrefix(beginning) == true, "\(problems)")
+  }
+
+  @Test(arguments: [
+    ("a", true), ("a-b_c.d", true), ("1a", true), (String(repeating: "x", count: 64), true),
+    (String(repeating: "x", count: 65), false), ("", false), ("12", false), (".a", false),
+    ("-a", false), ("a/b", false), ("a b", false), ("é", false), ("a\n", false), ("a\0", false),
+  ])
+  func names(_ name: String, _ isValid: Bool) {
+    #expect(JobSpec.isValidName(name) == isValid)
+  }
+
+  /// One member of an example at a time gets a wild value: the decoder and the schema agree on
+  /// whether that is allowed, except for the rules between keys, which only the decoder knows.
+  @Test(arguments: ["image-folder-train.json", "fashion-mnist-sample.json"])
+  func theSchemaAgreesWithTheDecoder(_ name: String) throws {
+    let values: [JSONValue?] = [
+      nil, .some(.null), true, false, 0, 1, -1, 7, 0.5, 1.0, 1.5, 100_000, 1e300, "", "x", "/x",
+      "adam", "ddpm", "train", "sample", [], [1], [0.5, 0.5], ["png"], ["png", "grid"], [:],
+      ["type": "ddpm"], ["path": "/x"], ["job": "x"], ["preset": "cifar10-32"],
+      ["preset": "cifar"], ["x": 1],
+    ]
+    let rules: Set = [
+      "$.unet.sample_size", "$.unet.out_channels", "$.unet.block_out_channels",
+      "$.unet.down_block_types", "$.unet.up_block_types", "$.unet.attention_head_dim",
+      "$.scheduler.beta_end", "$.training.shards", "$.output.formats", "$.model",
+    ]
+    let example = try Examples.json(name)
+    let canonical = try JobSpec(json: example).json
+    var agreements = (allowed: 0, refused: 0)
+    for base in [example, canonical] {
+      for path in base.memberPaths + [["strange"], ["unet", "strange"], ["output", "strange"]] {
+        for value in values {
+          let json = base.setting(path, to: value)
+          let problems = problems(json)
+          let conforms = conforms(json, to: JobSpec.schemaDocument)
+          let isExplained =
+            conforms == problems.isEmpty
+            || conforms && problems.allSatisfy { rules.contains($0.path.description) }
+          #expect(isExplained, "\(path) = \(String(describing: value)): \(problems)")
+          if conforms { agreements.allowed += 1 } else { agreements.refused += 1 }
+        }
+      }
+    }
+    #expect(agreements.allowed > 10 && agreements.refused > 100)
+  }
+}
