@@ -28,6 +28,16 @@ typedef struct {
   float coupled_decay, decoupled_keep;
 } ddpm_adam;
 
+/// A 3×3 convolution with stride 1 that keeps n images of h×w; channels are multiples of 16.
+typedef struct {
+  int64_t n, h, w, inputs, outputs;
+  /// Tiles of 4×4 outputs that are worked on together.
+  int64_t block;
+} ddpm_winograd;
+
+/// Floats that hold 36 transformed matrices of `count` floats.
+static inline int64_t ddpm_winograd_floats(int64_t count) { return 36 * (count + 16); }
+
 typedef struct {
   const char *name;
 
@@ -83,6 +93,16 @@ typedef struct {
   void (*upsample)(const float *x, float *y, int64_t h, int64_t w, int64_t c);
   /// The adjoint: sums of 2×2 blocks, overwriting dx.
   void (*upsample_backward)(const float *dy, float *dx, int64_t h, int64_t w, int64_t c);
+
+  /// The transformed weights of winograd_convolve: for the convolution itself, or `flipped` for the
+  /// one that takes the output's gradient to the input's (inputs and outputs change places).
+  void (*winograd_weights)(const float *w, float *u, int64_t outputs, int64_t inputs, bool flipped);
+  /// y += conv(x). `scratch` holds the transforms of `block` tiles of x and of y.
+  void (*winograd_convolve)(ddpm_winograd g, const float *x, const float *u, float *y,
+                            float *scratch);
+  /// dw += the weights' gradient. `scratch` holds a block's transforms, and the weights'.
+  void (*winograd_weight_gradient)(ddpm_winograd g, const float *x, const float *dy, float *dw,
+                                   float *scratch);
 } ddpm_kernels;
 
 /// Number of builds this processor can run; index 0 is the baseline, the last the fastest.

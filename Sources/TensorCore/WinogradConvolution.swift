@@ -1,0 +1,67 @@
+internal import CKernels
+
+/// 3×3 convolutions with stride 1 by Winograd's F(4×4, 3×3) (Lavin & Gray 2016), forward and both
+/// backward passes; the same functions as `Im2colConvolution`'s to a relative error of 1e-6.
+enum WinogradConvolution {
+  /// Whether this method takes the convolution, and pays: the transformed kernel is four times the
+  /// kernel, so a few tiles alone do not repay making it.
+  static func takes(_ x: Shape, _ weights: Shape, _ geometry: ConvolutionGeometry) -> Bool {
+    geometry == .same3x3 && x.c % 16 == 0 && weights.rows % 16 == 0 && tiles(x) >= 16
+  }
+
+  /// y += conv(x).
+  static func convolve(
+    _ x: Tensor, weights: Tensor, into y: Tensor, arena: Arena, using kernels: Kernels
+  ) {
+    run(x, weights, flipped: false, into: y, arena, kernels)
+  }
+
+  /// dx = the gradient of the input.
+  static func inputGradient(
+    _ dy: Tensor, weights: Tensor, into dx: Tensor, arena: Arena, using kernels: Kernels
+  ) {
+    fill(dx, with: 0)
+    run(dy, weights, flipped: true, into: dx, arena, kernels)
+  }
+
+  /// dw += the gradient of the weights.
+  static func weightGradient(
+    _ x: Tensor, _ dy: Tensor, into dw: Tensor, arena: Arena, using kernels: Kernels
+  ) {
+    let plan = plan(x.shape, outputs: dy.shape.c)
+    let scratch = arena.take(
+      Shape(rows: 1, columns: blockFloats(plan) + floats(x.shape.c * dy.shape.c)))
+    unsafe kernels.functions.winograd_weight_gradient(plan, x.base, dy.base, dw.base, scratch.base)
+    arena.recycle(scratch)
+  }
+
+  private static func run(
+    _ x: Tensor, _ weights: Tensor, flipped: Bool, into y: Tensor, _ arena: Arena,
+    _ kernels: Kernels
+  ) {
+    let plan = plan(x.shape, outputs: y.shape.c)
+    let transformed = arena.take(Shape(rows: 1, columns: floats(x.shape.c * y.shape.c)))
+    let scratch = arena.take(Shape(rows: 1, columns: blockFloats(plan)))
+    let (outputs, inputs) = flipped ? (x.shape.c, y.shape.c) : (y.shape.c, x.shape.c)
+    unsafe kernels.functions.winograd_weights(
+      weights.base, transformed.base, Int64(outputs), Int64(inputs), flipped)
+    unsafe kernels.functions.winograd_convolve(
+      plan, x.base, transformed.base, y.base, scratch.base)
+    arena.recycle(scratch)
+    arena.recycle(transformed)
+  }
+
+  private static func plan(_ x: Shape, outputs: Int) -> ddpm_winograd {
+    ddpm_winograd(
+      n: Int64(x.n), h: Int64(x.h), w: Int64(x.w), inputs: Int64(x.c), outputs: Int64(outputs),
+      block: Int64(min(tiles(x), 32)))
+  }
+
+  private static func tiles(_ x: Shape) -> Int { x.n * ((x.h + 3) / 4) * ((x.w + 3) / 4) }
+
+  private static func floats(_ count: Int) -> Int { Int(ddpm_winograd_floats(Int64(count))) }
+
+  private static func blockFloats(_ plan: ddpm_winograd) -> Int {
+    floats(Int(plan.block * plan.inputs)) + floats(Int(plan.block * plan.outputs))
+  }
+}
