@@ -22,12 +22,12 @@ func program(_ name: String, imports: [Target.Dependency]) -> Target {
 
 /// The tests of one module, under `Tests/<name>Tests`.
 ///
-/// `scripts` are files beside them that made their expected values.
+/// `data` are files beside them with expected values, and the scripts that made those.
 func tests(
-  _ name: String, imports: [Target.Dependency] = [], scripts: [String] = []
+  _ name: String, imports: [Target.Dependency] = [], data: [String] = []
 ) -> Target {
   .testTarget(
-    name: name + "Tests", dependencies: [.byName(name: name)] + imports, exclude: scripts,
+    name: name + "Tests", dependencies: [.byName(name: name)] + imports, exclude: data,
     swiftSettings: strict)
 }
 
@@ -115,12 +115,13 @@ let package = Package(
     tests("Spool", imports: ["DurableIO", "Jobs", "StrictJSON"]),
     tests("Supervision", imports: ["Spool", "Jobs", "DurableIO"]),
     tests("TensorCore"),
-    tests("TensorFiles", imports: ["DurableIO", "TensorCore"]),
+    tests("TensorFiles", imports: ["DurableIO", "TensorCore"], data: ["Fixtures"]),
     tests(
-      "Models", imports: ["TensorCore", "ModelConfig", "TensorFiles", "StrictJSON", "ModelFiles"]),
+      "Models", imports: ["TensorCore", "ModelConfig", "TensorFiles", "StrictJSON", "ModelFiles"],
+      data: ["Fixtures"]),
     tests(
-      "Diffusion", imports: ["TensorCore", "ModelConfig"], scripts: ["make_scheduler_goldens.py"]),
-    tests("Images"),
+      "Diffusion", imports: ["TensorCore", "ModelConfig"], data: ["make_scheduler_goldens.py"]),
+    tests("Images", data: ["Fixtures"]),
     tests("Datasets", imports: ["Images", "TensorFiles", "TensorCore"]),
     tests(
       "ModelFiles",

@@ -1,0 +1,32 @@
+# make quickstart   train on Fashion-MNIST through the daemon, and draw images
+# make test         all tests; make lint checks the format
+# make build        the programs, optimised, in .build/release
+
+SWIFT ?= swift
+CHECKS = --explicit-target-dependency-import-check error
+RELEASE = -c release --static-swift-stdlib $(CHECKS)
+FORMATTED = Package.swift Sources Tests
+
+.PHONY: quickstart build test lint format packages clean
+
+quickstart: build
+	scripts/quickstart
+
+build: packages
+	$(SWIFT) build $(RELEASE)
+
+test: packages
+	$(SWIFT) build --build-tests $(CHECKS)
+	$(SWIFT) test --skip-build
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel $(FORMATTED)
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel $(FORMATTED)
+
+packages:
+	@scripts/install-packages
+
+clean:
+	rm -rf .build quickstart
