@@ -1,0 +1,146 @@
+package import Jobs
+
+/// A job that has not ended, as the scheduler holds it in memory.
+package struct ActiveJob: Equatable, Sendable {
+  package var summary: JobSummary
+  package var phase: Phase
+  /// The latest word of the current run.
+  package var progress: Progress?
+  /// The step the newest run began at, which is where its checkpoint was.
+  var resumedAt: Int?
+  /// Why the worker says the job cannot succeed.
+  var failure: String?
+  /// How often in a row the machine has failed the job.
+  var setbacks = 0
+
+  /// Where a job is between admission and its end.
+  package enum Phase: Equatable, Sendable {
+    /// Runs when there is room.
+    case queued
+    /// Waits for its retry timer.
+    case deferred(reason: String)
+    case held
+    /// Has a worker.
+    case running
+    /// Has a worker that has been told to stop.
+    case stopping(StopReason)
+    /// Has a worker of an earlier daemon, which has been told to stop.
+    case orphaned(cancelRequested: Bool)
+    /// Has left its phase; the move of its entry is being written.
+    case recording(Transition)
+  }
+
+  package enum StopReason: Equatable, Sendable {
+    case cancel
+    case shutdown
+  }
+
+  init(_ summary: JobSummary, _ phase: Phase) {
+    self.summary = summary
+    self.phase = phase
+  }
+
+  /// Whether a process is at work for the job.
+  var hasWorker: Bool {
+    switch phase {
+    case .running, .stopping, .orphaned: true
+    case .queued, .deferred, .held, .recording: false
+    }
+  }
+
+  /// Takes note of the first and of every further word of a run.
+  ///
+  /// A run that begins beyond where the run before began has a newer checkpoint under it: what
+  /// went wrong before that counts no longer. (The step reached says less: a job that always
+  /// crashes at the same step reaches new steps every time.)
+  mutating func take(_ progress: Progress) {
+    if self.progress == nil {
+      if let before = resumedAt, progress.step > before {
+        summary.crashes = 0
+        setbacks = 0
+      }
+      resumedAt = max(progress.step, resumedAt ?? progress.step)
+    }
+    self.progress = progress
+  }
+
+  /// The job's next phase when its worker has ended.
+  mutating func transition(after report: WorkerReport, policy: SchedulingPolicy) -> Transition {
+    if report.end == .exited(code: WorkerExit.finished), report.resultsPublished { return .done }
+    switch phase {
+    case .stopping(.cancel):
+      return .cancelled
+    case .stopping(.shutdown):
+      if report.end == .exited(code: WorkerExit.failed) { return failed(report) }
+      return .queued(attempt: summary.attempt + 1)
+    default:
+      switch report.end {
+      case .exited(code: WorkerExit.failed): return failed(report)
+      case .exited(code: WorkerExit.stopped):
+        return setBack(report.lastLine ?? "the worker stopped by itself", policy)
+      default: return crashed(report, policy)
+      }
+    }
+  }
+
+  /// The machine is at fault: never the job's end, however often.
+  mutating func setBack(_ reason: String, _ policy: SchedulingPolicy) -> Transition {
+    setbacks += 1
+    return .deferred(
+      attempt: summary.attempt + 1, delay: policy.retryDelays.forRepetition(setbacks),
+      crashes: summary.crashes, reason: reason)
+  }
+
+  private func failed(_ report: WorkerReport) -> Transition {
+    .failed(reason: failure ?? report.lastLine ?? "the worker gave no reason")
+  }
+
+  private mutating func crashed(_ report: WorkerReport, _ policy: SchedulingPolicy) -> Transition {
+    summary.crashes += 1
+    let place = progress.map { " at step \($0.step) of \($0.steps)" } ?? " before its first step"
+    let crash = report.end.description + place
+    guard summary.crashes < policy.crashLimit else {
+      let log = report.logTail.isEmpty ? "its log is empty" : "its log ends:\n" + report.logTail
+      return .failed(
+        reason: "the worker crashed \(summary.crashes) times without a new checkpoint, "
+          + "the last time \(crash); \(log)")
+    }
+    return .deferred(
+      attempt: summary.attempt + 1, delay: policy.crashDelays.forRepetition(summary.crashes),
+      crashes: summary.crashes, reason: "the worker crashed: \(crash)")
+  }
+}
+
+extension WorkerReport {
+  /// The last line of the log, if there is one.
+  var lastLine: String? {
+    logTail.split(separator: "\n").last.map(String.init)
+  }
+}
+
+extension WorkerEnd: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .exited(code: WorkerExit.finished): "exit code 0 without results"
+    case .exited(let code): "exit code \(code)"
+    case .killed(let signal): "killed by \(signalName(signal))"
+    }
+  }
+}
+
+/// The name of a signal on Linux, for messages.
+private func signalName(_ number: Int32) -> String {
+  let names: [Int32: String] = [
+    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS",
+    8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM",
+    24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
+  ]
+  return names[number] ?? "signal \(number)"
+}
+
+extension [Duration] {
+  /// The element for the n-th time, n from 1; the last one repeats.
+  func forRepetition(_ n: Int) -> Duration {
+    isEmpty ? .zero : self[Swift.min(n, count) - 1]
+  }
+}

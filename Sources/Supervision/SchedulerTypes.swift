@@ -1,0 +1,165 @@
+// The vocabulary between the scheduler, which decides, and the supervisor, which acts.
+
+package import Jobs
+
+/// What the scheduler knows of a job when it first hears of it.
+package struct JobSummary: Equatable, Sendable {
+  package var id: Int
+  package var kind: String
+  package var name: String
+  /// Which run of a worker is the next one, from 1.
+  package var attempt: Int
+  /// Crashes in a row without the checkpoint having moved on.
+  package var crashes: Int
+  /// The model the job reads: it waits for a job that is still making it.
+  package var model: ModelReference?
+
+  package init(
+    id: Int, kind: String, name: String, attempt: Int = 1, crashes: Int = 0,
+    model: ModelReference? = nil
+  ) {
+    self.id = id
+    self.kind = kind
+    self.name = name
+    self.attempt = attempt
+    self.crashes = crashes
+    self.model = model
+  }
+}
+
+/// How a job stands when it appears.
+package enum Standing: Equatable, Sendable {
+  case queued
+  /// To be tried again after a while.
+  case deferred(remaining: Duration, reason: String)
+  /// Not to run until it is released.
+  case held
+  /// A worker of an earlier daemon still runs it.
+  case orphaned(cancelRequested: Bool)
+}
+
+/// How a worker's life ended.
+package enum WorkerEnd: Equatable, Sendable {
+  case exited(code: Int32)
+  case killed(signal: Int32)
+}
+
+/// What is known after a worker's end.
+package struct WorkerReport: Equatable, Sendable {
+  package var end: WorkerEnd
+  /// Whether the job's results are in their final place.
+  package var resultsPublished: Bool
+  /// The last lines of the job's log.
+  package var logTail: String
+
+  package init(end: WorkerEnd, resultsPublished: Bool, logTail: String) {
+    self.end = end
+    self.resultsPublished = resultsPublished
+    self.logTail = logTail
+  }
+}
+
+/// A move of the job's queue entry out of `running` (or wherever it waits).
+package enum Transition: Equatable, Sendable {
+  /// Runs again as soon as there is room.
+  case queued(attempt: Int)
+  /// Runs again after `delay`; `crashes` so far without progress.
+  case deferred(attempt: Int, delay: Duration, crashes: Int, reason: String)
+  case done
+  case failed(reason: String)
+  case cancelled
+}
+
+/// One-shot timers; starting one that runs restarts it.
+package enum SchedulerTimer: Hashable, Sendable {
+  /// Look into `drop/` in case a hint got lost.
+  case rescan
+  /// Time to tell systemd that the scheduler's loop is alive.
+  case watchdog
+  /// A job told to stop has had its time.
+  case grace(Int)
+  /// A deferred job may run again.
+  case retry(Int)
+  /// A transition that could not be written is tried again.
+  case record(Int)
+}
+
+/// Everything that can happen to the scheduler.
+package enum Event: Equatable, Sendable {
+  /// A job was admitted, or found at the start.
+  case appeared(JobSummary, Standing)
+  /// Every job of earlier has appeared: the daemon is open for work.
+  case opened
+  /// Something changed in `drop/`.
+  case dropChanged
+  /// `drop/` was looked through; `problem` says why something in it could not be admitted yet.
+  case scanned(retryAfter: Duration?, problem: String?)
+  /// Somebody who may do so cancels the job.
+  case cancelRequested(Int)
+  /// The worker could not be started, which is the machine's fault.
+  case startFailed(Int, reason: String)
+  case message(Int, WorkerMessage)
+  case exited(Int, WorkerReport)
+  /// The worker of an earlier daemon has let go of the job's lock.
+  case orphanGone(Int)
+  /// The transition is on disk.
+  case recorded(Int)
+  /// The transition could not be written: no space, for example.
+  case recordFailed(Int, reason: String)
+  case timer(SchedulerTimer)
+  /// The daemon is asked to stop; a second time: without waiting.
+  case stop
+}
+
+/// Everything the scheduler can ask for.
+package enum Action: Equatable, Sendable {
+  case scanDrop
+  /// Moves the entry to `running` and starts a worker; answered by `startFailed` if it cannot.
+  case start(Int, attempt: Int)
+  /// Asks the job's worker to stop at the next step boundary.
+  case stopWorker(Int)
+  /// Kills the worker's process group.
+  case killWorker(Int)
+  /// Asks a worker of an earlier daemon to stop, and watches its lock; answered by `orphanGone`.
+  case stopOrphan(Int)
+  case killOrphan(Int)
+  /// Makes the cancellation survive this daemon while the worker is still stopping.
+  case noteCancellation(Int)
+  /// Writes a transition; answered by `recorded` or `recordFailed`.
+  case record(Int, Transition)
+  case saveProgress(Int, Progress)
+  case startTimer(SchedulerTimer, after: Duration)
+  case cancelTimer(SchedulerTimer)
+  case notify(ServiceMessage)
+  case exit
+}
+
+/// What the service manager is told.
+package enum ServiceMessage: Equatable, Sendable {
+  case ready
+  case stopping
+  case watchdog
+  case status(String)
+}
+
+/// The numbers that scheduling depends on.
+package struct SchedulingPolicy: Equatable, Sendable {
+  package var maxWorkers = 1
+  /// What a worker gets to reach a step boundary and write its checkpoint before it is killed.
+  package var stopGrace = Duration.seconds(60)
+  /// A job that crashes this often without its checkpoint moving on has failed.
+  package var crashLimit = 5
+  /// Waiting time after the first, second … crash; the last one repeats.
+  package var crashDelays: [Duration] = [
+    .seconds(1), .seconds(5), .seconds(30), .seconds(120), .seconds(600),
+  ]
+  /// Waiting time after the machine failed the job the first, second … time; the last one repeats.
+  package var retryDelays: [Duration] = [.seconds(10), .seconds(30), .seconds(60), .seconds(300)]
+  /// Waiting time before a transition that could not be written is tried again.
+  package var recordDelay = Duration.seconds(10)
+  package var rescanInterval = Duration.seconds(30)
+  /// nil when nobody watches.
+  package var watchdogInterval: Duration?
+
+  package init() {}
+}

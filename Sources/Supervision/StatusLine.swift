@@ -1,0 +1,90 @@
+// One line on what the daemon does, for `systemctl status`:
+// `train fashion-mnist (job 3) step 1200/8000, loss 0.031, 9 min left; 2 queued`.
+
+import Jobs
+
+/// The text of STATUS.
+package struct StatusLine: CustomStringConvertible {
+  /// In the order of their numbers.
+  let jobs: [ActiveJob]
+  /// What keeps the daemon from writing its state, if anything does.
+  let problem: String?
+  let isStopping: Bool
+
+  package init(jobs: [ActiveJob], problem: String?, isStopping: Bool) {
+    self.jobs = jobs
+    self.problem = problem
+    self.isStopping = isStopping
+  }
+
+  package var description: String {
+    var parts = jobs.compactMap(work)
+    let queued = jobs.count { $0.phase == .queued }
+    if queued > 0 { parts.append("\(queued) queued") }
+    let held = jobs.count { $0.phase == .held }
+    if held > 0 { parts.append("\(held) held") }
+    parts += jobs.compactMap(setback)
+    if parts.isEmpty { parts.append(isStopping ? "no job running" : "idle") }
+    if let problem { parts.append(problem) }
+    return (isStopping ? "stopping: " : "") + parts.joined(separator: "; ")
+  }
+
+  /// A job with a worker.
+  private func work(_ job: ActiveJob) -> String? {
+    let title = "\(job.summary.kind) \(job.summary.name) (job \(job.summary.id))"
+    switch job.phase {
+    case .running:
+      return title + (job.progress.map { " " + $0.summary(job.summary.kind) } ?? " starting")
+    case .stopping(.cancel): return title + " being cancelled"
+    case .stopping(.shutdown): return title + " writing its checkpoint"
+    case .orphaned: return title + " waiting for the worker of an earlier daemon to stop"
+    case .queued, .deferred, .held, .recording: return nil
+    }
+  }
+
+  /// A job that waits for its next try.
+  private func setback(_ job: ActiveJob) -> String? {
+    guard case .deferred(let reason) = job.phase else { return nil }
+    return "job \(job.summary.id) will be tried again: \(reason)"
+  }
+}
+
+extension Progress {
+  /// `step 1200/8000, loss 0.031, 9 min left`.
+  fileprivate func summary(_ kind: String) -> String {
+    var parts = ["\(kind == "sample" ? "image" : "step") \(step)/\(steps)"]
+    if let loss { parts.append("loss \(loss.significant(2))") }
+    if let time = secondsLeft.flatMap(timeLeft) { parts.append(time + " left") }
+    return parts.joined(separator: ", ")
+  }
+}
+
+/// Time in the largest unit that fits, rounded: `45 s`, `9 min`, `2 h 5 min`, `3 d 4 h`.
+private func timeLeft(_ seconds: Double) -> String? {
+  guard seconds >= 0, seconds < 1e9 else { return nil }
+  let whole = Int(seconds.rounded())
+  if whole < 60 { return "\(whole) s" }
+  let minutes = (whole + 30) / 60
+  if minutes < 60 { return "\(minutes) min" }
+  if minutes < 48 * 60 { return "\(minutes / 60) h \(minutes % 60) min" }
+  return "\(minutes / 1440) d \(minutes % 1440 / 60) h"
+}
+
+extension Double {
+  /// In decimal notation with `digits` significant digits, without Foundation's formatter.
+  fileprivate func significant(_ digits: Int) -> String {
+    guard isFinite else { return "\(self)" }
+    guard magnitude >= 1e-6, magnitude < 1e6 else { return "\(self)" }
+    // Decimal places so that the first `digits` significant digits stand.
+    var places = digits - 1
+    var scale = magnitude
+    while scale < 1 { (scale, places) = (scale * 10, places + 1) }
+    while scale >= 10 { (scale, places) = (scale / 10, places - 1) }
+    guard places > 0 else { return "\(Int(rounded()))" }
+    let power = (0..<places).reduce(1) { value, _ in value * 10 }
+    let whole = Int((magnitude * Double(power)).rounded())
+    let fraction = String(whole % power)
+    let padding = String(repeating: "0", count: places - fraction.count)
+    return "\(self < 0 ? "-" : "")\(whole / power).\(padding)\(fraction)"
+  }
+}
