@@ -34,7 +34,6 @@ func tests(
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
-let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
   name: "ddpmd",
@@ -47,7 +46,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
   ],
   targets: [
@@ -72,7 +70,7 @@ let package = Package(
     module("Spool", imports: ["DurableIO", "Jobs", "StrictJSON"]),
     module(
       "Supervision",
-      imports: ["Spool", "Jobs", "DurableIO", "CSystemd", logging, subprocess, system]),
+      imports: ["Spool", "Jobs", "DurableIO", "StrictJSON", "CSystemd", "CLinux", logging]),
 
     // ... and no jobs below this one.
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])]),

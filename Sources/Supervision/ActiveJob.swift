@@ -67,19 +67,19 @@ package struct ActiveJob: Equatable, Sendable {
   /// The job's next phase when its worker has ended.
   mutating func transition(after report: WorkerReport, policy: SchedulingPolicy) -> Transition {
     if report.end == .exited(code: WorkerExit.finished), report.resultsPublished { return .done }
-    switch phase {
-    case .stopping(.cancel):
+    switch (phase, report.end) {
+    case (.stopping(.cancel), _):
       return .cancelled
-    case .stopping(.shutdown):
-      if report.end == .exited(code: WorkerExit.failed) { return failed(report) }
-      return .queued(attempt: summary.attempt + 1)
+    case (_, .exited(code: WorkerExit.failed)):
+      return .failed(
+        reason: failure ?? report.logLines.last ?? "the worker gave no reason",
+        logLines: report.logLines)
+    case (.stopping(.shutdown), _):
+      return .queued
+    case (_, .exited(code: WorkerExit.stopped)):
+      return setBack(report.logLines.last ?? "the worker stopped by itself", policy)
     default:
-      switch report.end {
-      case .exited(code: WorkerExit.failed): return failed(report)
-      case .exited(code: WorkerExit.stopped):
-        return setBack(report.lastLine ?? "the worker stopped by itself", policy)
-      default: return crashed(report, policy)
-      }
+      return crashed(report, policy)
     }
   }
 
@@ -87,12 +87,9 @@ package struct ActiveJob: Equatable, Sendable {
   mutating func setBack(_ reason: String, _ policy: SchedulingPolicy) -> Transition {
     setbacks += 1
     return .deferred(
-      attempt: summary.attempt + 1, delay: policy.retryDelays.forRepetition(setbacks),
-      crashes: summary.crashes, reason: reason)
-  }
-
-  private func failed(_ report: WorkerReport) -> Transition {
-    .failed(reason: failure ?? report.lastLine ?? "the worker gave no reason")
+      Retry(
+        delay: policy.retryDelays.forRepetition(setbacks), reason: reason,
+        crashes: summary.crashes, isCrash: false, logLines: []))
   }
 
   private mutating func crashed(_ report: WorkerReport, _ policy: SchedulingPolicy) -> Transition {
@@ -100,30 +97,25 @@ package struct ActiveJob: Equatable, Sendable {
     let place = progress.map { " at step \($0.step) of \($0.steps)" } ?? " before its first step"
     let crash = report.end.description + place
     guard summary.crashes < policy.crashLimit else {
-      let log = report.logTail.isEmpty ? "its log is empty" : "its log ends:\n" + report.logTail
       return .failed(
-        reason: "the worker crashed \(summary.crashes) times without a new checkpoint, "
-          + "the last time \(crash); \(log)")
+        reason: "the worker crashed \(summary.crashes) times in a row without a new checkpoint, "
+          + "the last time with \(crash)",
+        logLines: report.logLines)
     }
     return .deferred(
-      attempt: summary.attempt + 1, delay: policy.crashDelays.forRepetition(summary.crashes),
-      crashes: summary.crashes, reason: "the worker crashed: \(crash)")
-  }
-}
-
-extension WorkerReport {
-  /// The last line of the log, if there is one.
-  var lastLine: String? {
-    logTail.split(separator: "\n").last.map(String.init)
+      Retry(
+        delay: policy.crashDelays.forRepetition(summary.crashes),
+        reason: "the worker crashed with \(crash)", crashes: summary.crashes, isCrash: true,
+        logLines: report.logLines))
   }
 }
 
 extension WorkerEnd: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .exited(code: WorkerExit.finished): "exit code 0 without results"
+    case .exited(code: WorkerExit.finished): "exit code 0 but no results"
     case .exited(let code): "exit code \(code)"
-    case .killed(let signal): "killed by \(signalName(signal))"
+    case .killed(let signal): signalName(signal)
     }
   }
 }

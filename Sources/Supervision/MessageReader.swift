@@ -28,7 +28,9 @@ struct MessageReader {
         latest = nil
         report(.message(message))
       case nil:
-        if !saidNonsense { report(.nonsense(String((line ?? "a line of over 64 KiB").prefix(200)))) }
+        if !saidNonsense {
+          report(.nonsense(String((line ?? "a line of over 64 KiB").prefix(200))))
+        }
         saidNonsense = true
       }
     }

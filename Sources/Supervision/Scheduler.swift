@@ -14,8 +14,9 @@ import Jobs
 /// The state of all jobs that have not ended, and the decisions about them.
 package struct Scheduler: Sendable {
   package let policy: SchedulingPolicy
-  package private(set) var jobs: [Int: ActiveJob] = [:]
+  package private(set) var jobs = JobTable()
   private var life = Life.recovering
+  private var saidReady = false
   /// Why `drop/` could not be worked through the last time.
   private var spoolProblem: String?
   private var lastStatus: String?
@@ -34,7 +35,7 @@ package struct Scheduler: Sendable {
     var actions = react(to: event)
     actions += startWhatMayRun()
     actions += statusIfChanged()
-    if life == .stopping, !jobs.values.contains(where: \.keepsDaemon) {
+    if life == .stopping, !jobs.atWork.contains(where: \.keepsDaemon) {
       life = .ended
       actions.append(.exit)
     }
@@ -43,6 +44,8 @@ package struct Scheduler: Sendable {
 
   private mutating func react(to event: Event) -> [Action] {
     switch event {
+    case .began, .timer(.recover): life == .recovering ? [.recover] : []
+    case .recoveryFailed(let reason): recoveryFailed(reason)
     case .appeared(let summary, let standing): appear(summary, standing)
     case .opened: open()
     case .dropChanged, .timer(.rescan): life == .open ? [.scanDrop] : []
@@ -54,6 +57,7 @@ package struct Scheduler: Sendable {
     case .orphanGone(let id): orphanGone(id)
     case .recorded(let id): recorded(id)
     case .recordFailed(let id, let reason): recordFailed(id, reason)
+    case .vanished(let id): vanished(id)
     case .timer(.watchdog): pingWatchdog()
     case .timer(.grace(let id)): graceOver(id)
     case .timer(.retry(let id)): retry(id)
@@ -67,19 +71,34 @@ package struct Scheduler: Sendable {
   private mutating func open() -> [Action] {
     guard life == .recovering else { return [] }
     life = .open
-    let watchdog = policy.watchdogInterval.map { [Action.startTimer(.watchdog, after: $0)] } ?? []
-    return [.notify(.ready)] + watchdog + [.scanDrop]
+    spoolProblem = nil
+    return sayReady() + [.scanDrop]
+  }
+
+  /// A full disk at the start is no reason to be restarted again and again: the daemon is there,
+  /// says what is wrong, and tries again.
+  private mutating func recoveryFailed(_ reason: String) -> [Action] {
+    guard life == .recovering else { return [] }
+    spoolProblem = reason
+    return sayReady() + [.startTimer(.recover, after: policy.diskDelay)]
+  }
+
+  private mutating func sayReady() -> [Action] {
+    guard !saidReady else { return [] }
+    saidReady = true
+    let watchdog = policy.watchdogInterval.map { [Action.startTimer(.watchdog, after: $0)] }
+    return [.notify(.ready)] + (watchdog ?? [])
   }
 
   private mutating func stop() -> [Action] {
     switch life {
     case .recovering, .open:
       life = .stopping
-      var actions: [Action] = [.notify(.stopping), .cancelTimer(.rescan)]
-      for (id, job) in inOrder { actions += stopForShutdown(id, job) }
+      var actions: [Action] = [.notify(.stopping), .cancelTimer(.rescan), .cancelTimer(.recover)]
+      for job in jobs.atWork { actions += stopForShutdown(job.summary.id, job) }
       return actions
     case .stopping:
-      return inOrder.filter { $0.value.isStopping }.map { .killWorker($0.key) }
+      return jobs.atWork.filter(\.isStopping).map { .killWorker($0.summary.id) }
     case .ended:
       return []
     }
@@ -128,7 +147,8 @@ package struct Scheduler: Sendable {
   private mutating func scanned(_ retryAfter: Duration?, _ problem: String?) -> [Action] {
     spoolProblem = problem
     guard life == .open else { return [] }
-    let delay = min(retryAfter ?? policy.rescanInterval, policy.rescanInterval)
+    var delay = min(retryAfter ?? policy.rescanInterval, policy.rescanInterval)
+    if problem != nil { delay = min(delay, policy.diskDelay) }
     return [.startTimer(.rescan, after: delay)]
   }
 
@@ -136,13 +156,17 @@ package struct Scheduler: Sendable {
 
   private mutating func startWhatMayRun() -> [Action] {
     guard life == .open else { return [] }
-    var room = policy.maxWorkers - jobs.values.count(where: \.hasWorker)
+    var room = policy.maxWorkers - jobs.atWork.count(where: \.hasWorker)
+    guard room > 0 else { return [] }
     var actions: [Action] = []
-    for (id, job) in inOrder where room > 0 && job.phase == .queued && !waitsForModel(job) {
-      jobs[id]?.phase = .running
-      jobs[id]?.progress = nil
-      jobs[id]?.failure = nil
-      actions.append(.start(id, attempt: job.summary.attempt))
+    for id in jobs.queued {
+      guard room > 0 else { break }
+      guard var job = jobs[id], !waitsForModel(job) else { continue }
+      job.phase = .running
+      job.progress = nil
+      job.failure = nil
+      jobs[id] = job
+      actions.append(.start(id))
       room -= 1
     }
     return actions
@@ -152,10 +176,7 @@ package struct Scheduler: Sendable {
   private func waitsForModel(_ job: ActiveJob) -> Bool {
     switch job.summary.model {
     case .job(let maker): maker < job.summary.id && jobs[maker] != nil
-    case .jobNamed(let name):
-      jobs.values.contains {
-        $0.summary.id < job.summary.id && $0.summary.kind == "train" && $0.summary.name == name
-      }
+    case .jobNamed(let name): jobs.isMaking(name, before: job.summary.id)
     case .path, nil: false
     }
   }
@@ -191,8 +212,7 @@ package struct Scheduler: Sendable {
   private mutating func orphanGone(_ id: Int) -> [Action] {
     guard let job = jobs[id], case .orphaned(let cancelRequested) = job.phase else { return [] }
     return [.cancelTimer(.grace(id))]
-      + record(
-        id, job, cancelRequested ? .cancelled : .queued(attempt: job.summary.attempt + 1))
+      + record(id, job, cancelRequested ? .cancelled : .queued)
   }
 
   private mutating func graceOver(_ id: Int) -> [Action] {
@@ -219,14 +239,12 @@ package struct Scheduler: Sendable {
     case .done, .failed, .cancelled:
       jobs[id] = nil
       return []
-    case .queued(let attempt):
-      jobs[id]?.summary.attempt = attempt
+    case .queued:
       jobs[id]?.phase = .queued
       return []
-    case .deferred(let attempt, let delay, _, let reason):
-      jobs[id]?.summary.attempt = attempt
-      jobs[id]?.phase = .deferred(reason: reason)
-      return [.startTimer(.retry(id), after: delay)]
+    case .deferred(let retry):
+      jobs[id]?.phase = .deferred(reason: retry.reason)
+      return [.startTimer(.retry(id), after: retry.delay)]
     }
   }
 
@@ -237,7 +255,12 @@ package struct Scheduler: Sendable {
       return []
     }
     spoolProblem = reason
-    return [.startTimer(.record(id), after: policy.recordDelay)]
+    return [.startTimer(.record(id), after: policy.diskDelay)]
+  }
+
+  private mutating func vanished(_ id: Int) -> [Action] {
+    jobs[id] = nil
+    return []
   }
 
   private func recordAgain(_ id: Int) -> [Action] {
@@ -280,16 +303,15 @@ package struct Scheduler: Sendable {
   // MARK: What is shown
 
   private mutating func statusIfChanged() -> [Action] {
-    guard life != .recovering else { return [] }
+    guard saidReady else { return [] }
     let status = StatusLine(
-      jobs: inOrder.map(\.value), problem: spoolProblem, isStopping: life == .stopping
+      atWork: jobs.atWork, queued: jobs.queued.count, held: jobs.heldCount, problem: spoolProblem,
+      isStopping: life == .stopping || life == .ended
     ).description
     guard status != lastStatus else { return [] }
     lastStatus = status
     return [.notify(.status(status))]
   }
-
-  private var inOrder: [(key: Int, value: ActiveJob)] { jobs.sorted { $0.key < $1.key } }
 }
 
 extension ActiveJob {

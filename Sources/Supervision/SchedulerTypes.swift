@@ -7,21 +7,17 @@ package struct JobSummary: Equatable, Sendable {
   package var id: Int
   package var kind: String
   package var name: String
-  /// Which run of a worker is the next one, from 1.
-  package var attempt: Int
   /// Crashes in a row without the checkpoint having moved on.
   package var crashes: Int
   /// The model the job reads: it waits for a job that is still making it.
   package var model: ModelReference?
 
   package init(
-    id: Int, kind: String, name: String, attempt: Int = 1, crashes: Int = 0,
-    model: ModelReference? = nil
+    id: Int, kind: String, name: String, crashes: Int = 0, model: ModelReference? = nil
   ) {
     self.id = id
     self.kind = kind
     self.name = name
-    self.attempt = attempt
     self.crashes = crashes
     self.model = model
   }
@@ -50,28 +46,42 @@ package struct WorkerReport: Equatable, Sendable {
   /// Whether the job's results are in their final place.
   package var resultsPublished: Bool
   /// The last lines of the job's log.
-  package var logTail: String
+  package var logLines: [String]
 
-  package init(end: WorkerEnd, resultsPublished: Bool, logTail: String) {
+  package init(end: WorkerEnd, resultsPublished: Bool, logLines: [String]) {
     self.end = end
     self.resultsPublished = resultsPublished
-    self.logTail = logTail
+    self.logLines = logLines
   }
 }
 
-/// A move of the job's queue entry out of `running` (or wherever it waits).
+/// Where a job goes from where it is.
 package enum Transition: Equatable, Sendable {
   /// Runs again as soon as there is room.
-  case queued(attempt: Int)
-  /// Runs again after `delay`; `crashes` so far without progress.
-  case deferred(attempt: Int, delay: Duration, crashes: Int, reason: String)
+  case queued
+  /// Runs again after a while.
+  case deferred(Retry)
   case done
-  case failed(reason: String)
+  case failed(reason: String, logLines: [String])
   case cancelled
+}
+
+/// When and why a job runs again.
+package struct Retry: Equatable, Sendable {
+  package var delay: Duration
+  package var reason: String
+  /// Crashes in a row without the checkpoint having moved on, the latest included.
+  package var crashes: Int
+  /// Whether a crash is the reason, and not the machine.
+  package var isCrash: Bool
+  /// The worker's last words.
+  package var logLines: [String]
 }
 
 /// One-shot timers; starting one that runs restarts it.
 package enum SchedulerTimer: Hashable, Sendable {
+  /// Try again to put the spool in order.
+  case recover
   /// Look into `drop/` in case a hint got lost.
   case rescan
   /// Time to tell systemd that the scheduler's loop is alive.
@@ -86,6 +96,10 @@ package enum SchedulerTimer: Hashable, Sendable {
 
 /// Everything that can happen to the scheduler.
 package enum Event: Equatable, Sendable {
+  /// The daemon is there: the first event.
+  case began
+  /// The spool could not be put in order: the machine is at fault.
+  case recoveryFailed(reason: String)
   /// A job was admitted, or found at the start.
   case appeared(JobSummary, Standing)
   /// Every job of earlier has appeared: the daemon is open for work.
@@ -94,7 +108,7 @@ package enum Event: Equatable, Sendable {
   case dropChanged
   /// `drop/` was looked through; `problem` says why something in it could not be admitted yet.
   case scanned(retryAfter: Duration?, problem: String?)
-  /// Somebody who may do so cancels the job.
+  /// Somebody who may do so cancels the job, which is noted in its entry.
   case cancelRequested(Int)
   /// The worker could not be started, which is the machine's fault.
   case startFailed(Int, reason: String)
@@ -106,6 +120,8 @@ package enum Event: Equatable, Sendable {
   case recorded(Int)
   /// The transition could not be written: no space, for example.
   case recordFailed(Int, reason: String)
+  /// Somebody removed the job's entry: there is no such job any more.
+  case vanished(Int)
   case timer(SchedulerTimer)
   /// The daemon is asked to stop; a second time: without waiting.
   case stop
@@ -113,9 +129,13 @@ package enum Event: Equatable, Sendable {
 
 /// Everything the scheduler can ask for.
 package enum Action: Equatable, Sendable {
+  /// Puts the spool in order after whatever ended the daemon before; answered by `appeared` for
+  /// every job and `opened`, or by `recoveryFailed`.
+  case recover
   case scanDrop
-  /// Moves the entry to `running` and starts a worker; answered by `startFailed` if it cannot.
-  case start(Int, attempt: Int)
+  /// Moves the entry to `running` and starts a worker; answered by `startFailed` or `vanished`
+  /// if that cannot be done.
+  case start(Int)
   /// Asks the job's worker to stop at the next step boundary.
   case stopWorker(Int)
   /// Kills the worker's process group.
@@ -123,9 +143,9 @@ package enum Action: Equatable, Sendable {
   /// Asks a worker of an earlier daemon to stop, and watches its lock; answered by `orphanGone`.
   case stopOrphan(Int)
   case killOrphan(Int)
-  /// Makes the cancellation survive this daemon while the worker is still stopping.
+  /// Writes into the job's history that it is being cancelled.
   case noteCancellation(Int)
-  /// Writes a transition; answered by `recorded` or `recordFailed`.
+  /// Writes a transition; answered by `recorded`, `recordFailed` or `vanished`.
   case record(Int, Transition)
   case saveProgress(Int, Progress)
   case startTimer(SchedulerTimer, after: Duration)
@@ -155,8 +175,8 @@ package struct SchedulingPolicy: Equatable, Sendable {
   ]
   /// Waiting time after the machine failed the job the first, second … time; the last one repeats.
   package var retryDelays: [Duration] = [.seconds(10), .seconds(30), .seconds(60), .seconds(300)]
-  /// Waiting time before a transition that could not be written is tried again.
-  package var recordDelay = Duration.seconds(10)
+  /// Waiting time before anything else that could not be written or read is tried again.
+  package var diskDelay = Duration.seconds(10)
   package var rescanInterval = Duration.seconds(30)
   /// nil when nobody watches.
   package var watchdogInterval: Duration?

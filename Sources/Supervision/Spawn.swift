@@ -1,8 +1,12 @@
 // Starts a program as a process group of its own with posix_spawn(3): no code of ours runs
 // between fork and exec, and an executable that cannot be started is an error here.
 
+import CLinux
 import DurableIO
 import Glibc
+
+/// The signals that ask the daemon to stop; the terminal's end is one of them.
+package let stopSignals = [SIGTERM, SIGINT, SIGHUP]
 
 /// What to start, and with which surroundings.
 package struct SpawnRequest: Sendable {
@@ -30,7 +34,7 @@ package struct SpawnRequest: Sendable {
 /// The program gets default dispositions and an empty mask for signals, whatever the daemon has.
 /// Returns: the process id, which is also the process group's.
 func spawn(_ request: SpawnRequest, output: Int32) throws(SystemError) -> pid_t {
-  var actions = posix_spawn_file_actions_t()
+  var actions = unsafe posix_spawn_file_actions_t()
   unsafe posix_spawn_file_actions_init(&actions)
   defer { unsafe posix_spawn_file_actions_destroy(&actions) }
   unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
@@ -70,10 +74,12 @@ private func withCStrings<Result>(
   _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
 ) -> Result {
   var pointers: [UnsafeMutablePointer<CChar>?] = unsafe strings.map { unsafe strdup($0) }
-  defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
+  defer { unsafe pointers.forEach { unsafe free($0) } }
   unsafe pointers.append(nil)
   return unsafe pointers.withUnsafeBufferPointer { buffer in
-    guard let base = buffer.baseAddress else { preconditionFailure("an array with a null is empty") }
+    guard let base = buffer.baseAddress else {
+      preconditionFailure("an array with a null is empty")
+    }
     return unsafe body(base)
   }
 }

@@ -5,27 +5,21 @@ import Jobs
 
 /// The text of STATUS.
 package struct StatusLine: CustomStringConvertible {
-  /// In the order of their numbers.
-  let jobs: [ActiveJob]
+  /// The jobs that neither are queued nor held, in the order of their numbers.
+  let atWork: [ActiveJob]
+  let queued: Int
+  let held: Int
   /// What keeps the daemon from writing its state, if anything does.
   let problem: String?
   let isStopping: Bool
 
-  package init(jobs: [ActiveJob], problem: String?, isStopping: Bool) {
-    self.jobs = jobs
-    self.problem = problem
-    self.isStopping = isStopping
-  }
-
   package var description: String {
-    var parts = jobs.compactMap(work)
-    let queued = jobs.count { $0.phase == .queued }
+    var parts = atWork.compactMap(work)
     if queued > 0 { parts.append("\(queued) queued") }
-    let held = jobs.count { $0.phase == .held }
     if held > 0 { parts.append("\(held) held") }
-    parts += jobs.compactMap(setback)
-    if parts.isEmpty { parts.append(isStopping ? "no job running" : "idle") }
+    parts += atWork.compactMap(setback)
     if let problem { parts.append(problem) }
+    if parts.isEmpty { parts.append(isStopping ? "no job running" : "idle") }
     return (isStopping ? "stopping: " : "") + parts.joined(separator: "; ")
   }
 

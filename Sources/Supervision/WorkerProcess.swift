@@ -98,7 +98,7 @@ package final class WorkerProcess: Sendable {
         (_, ended) = wait(for: -1, and: child, milliseconds: 100)
       }
     }
-    var information = siginfo_t()
+    var information = unsafe siginfo_t()
     while unsafe waitid(P_PID, id_t(processID), &information, WEXITED | WNOWAIT) == -1,
       errno == EINTR
     {}

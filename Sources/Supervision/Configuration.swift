@@ -1,0 +1,123 @@
+// The daemon's configuration file: lines of `key = value`, comments after `#`, every key optional.
+// An unknown or repeated key and a value that is not allowed are errors that name file and line.
+
+public import Logging
+
+/// What the administrator decides.
+public struct Configuration: Equatable, Sendable {
+  /// Jobs that run at the same time.
+  public var maxWorkers = 1
+  /// Threads of one worker; nil divides the processors among the workers.
+  public var threads: Int?
+  /// What a worker gets to write its checkpoint before it is killed.
+  public var stopGrace = Duration.seconds(60)
+  /// A job that crashes this often without a new checkpoint has failed.
+  public var crashLimit = 5
+  public var logLevel = Logger.Level.info
+
+  /// The defaults.
+  public init() {}
+
+  /// Reads a configuration file's text.
+  ///
+  /// - file: the name that errors show.
+  public init(parsing text: String, file: String) throws(ConfigurationError) {
+    self.init()
+    var seen: [String: Int] = [:]
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    for (index, line) in lines.enumerated() {
+      let number = index + 1
+      let content = trimmed(line.prefix { $0 != "#" })
+      if content.isEmpty { continue }
+      func fail(_ problem: String) -> ConfigurationError {
+        ConfigurationError(file: file, line: number, problem: problem)
+      }
+      guard let equals = content.firstIndex(of: "=") else {
+        throw fail("\"\(content)\" is not of the form key = value")
+      }
+      let key = trimmed(content[..<equals])
+      let value = trimmed(content[content.index(after: equals)...])
+      guard let setting = settings[key] else {
+        let known = settings.keys.sorted().joined(separator: ", ")
+        throw fail("unknown key \"\(key)\"; the keys are \(known)")
+      }
+      if let earlier = seen.updateValue(number, forKey: key) {
+        throw fail("\"\(key)\" was already set in line \(earlier)")
+      }
+      guard setting.apply(value, &self) else {
+        throw fail("\(key) is \"\(value)\"; allowed: \(setting.allowed)")
+      }
+    }
+  }
+
+  /// The number of threads a worker is given on a machine with `processors`.
+  public func threadsPerWorker(processors: Int) -> Int {
+    threads ?? max(1, processors / maxWorkers)
+  }
+}
+
+/// A configuration file that cannot be used, in one sentence.
+public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
+  /// Where, as the user gave it.
+  public let file: String
+  public let line: Int
+  public let problem: String
+
+  public var description: String { "\(file):\(line): \(problem)" }
+}
+
+/// One key: what its values may be, and how a value is taken.
+private struct Setting: Sendable {
+  let allowed: String
+  /// False if the value is not allowed.
+  let apply: @Sendable (_ value: String, _ configuration: inout Configuration) -> Bool
+
+  init<Value>(
+    _ allowed: String, _ parse: @escaping @Sendable (String) -> Value?,
+    _ store: @escaping @Sendable (Value, inout Configuration) -> Void
+  ) {
+    self.allowed = allowed
+    apply = { text, configuration in
+      guard let value = parse(text) else { return false }
+      store(value, &configuration)
+      return true
+    }
+  }
+}
+
+private let settings: [String: Setting] = [
+  "max_workers": Setting(
+    "an integer from 1 to 64", { integer($0, in: 1...64) }, { $1.maxWorkers = $0 }),
+  "threads": Setting(
+    "auto, or an integer from 1 to 1024",
+    { $0 == "auto" ? .some(nil) : integer($0, in: 1...1024).map(Optional.some) },
+    { $1.threads = $0 }),
+  "stop_grace": Setting(
+    "a time from 1 s to 24 h, as 90 s, 2 min or 1 h", duration, { $1.stopGrace = $0 }),
+  "crash_limit": Setting(
+    "an integer from 1 to 1000", { integer($0, in: 1...1000) }, { $1.crashLimit = $0 }),
+  "log_level": Setting(
+    "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
+    Logger.Level.init(rawValue:), { $1.logLevel = $0 }),
+]
+
+private func integer(_ text: String, in range: ClosedRange<Int>) -> Int? {
+  guard text.allSatisfy({ $0.isASCII && $0.isNumber }), let value = Int(text) else { return nil }
+  return range.contains(value) ? value : nil
+}
+
+private func duration(_ text: String) -> Duration? {
+  let digits = text.prefix { $0.isASCII && $0.isNumber }
+  let units = ["s": 1, "min": 60, "h": 3600]
+  guard let unit = units[trimmed(text[digits.endIndex...])],
+    let value = integer(String(digits), in: 1...86400), value * unit <= 86400
+  else { return nil }
+  return .seconds(value * unit)
+}
+
+private func trimmed(_ text: some StringProtocol) -> String {
+  var part = text[...]
+  while part.first?.isWhitespace == true { part.removeFirst() }
+  while part.last?.isWhitespace == true { part.removeLast() }
+  return String(part)
+}

@@ -1,0 +1,37 @@
+import DurableIO
+
+/// The last lines that a worker wrote into its job's log, as evidence of what became of it.
+enum LogTail {
+  /// At most ten lines of at most 300 characters, from behind byte `start` of the log at `path`.
+  ///
+  /// A log that cannot be read has no lines: evidence is not worth failing for.
+  static func lines(of path: String, from start: Int) -> [String] {
+    guard let bytes = try? bytes(of: path, from: start) else { return [] }
+    return String(decoding: bytes, as: UTF8.self)
+      .split(whereSeparator: \.isNewline)
+      .suffix(10)
+      .map { String($0.prefix(300).filter { !$0.isControl }) }
+  }
+
+  /// The log's size now; 0 if there is none.
+  static func size(of path: String) -> Int {
+    (try? OpenFile(reading: path).status().size) ?? 0
+  }
+
+  private static func bytes(of path: String, from start: Int) throws(SystemError) -> [UInt8] {
+    let file = try OpenFile(reading: path)
+    let offset = max(start, try file.status().size - 8192)
+    var bytes = [UInt8](repeating: 0, count: 8192)
+    let count = try unsafe bytes.withUnsafeMutableBytes { (buffer) throws(SystemError) in
+      try unsafe file.read(into: buffer, at: offset)
+    }
+    return Array(bytes.prefix(count))
+  }
+}
+
+extension Character {
+  /// Whether it could steer a terminal.
+  fileprivate var isControl: Bool {
+    unicodeScalars.contains { $0.properties.generalCategory == .control }
+  }
+}

@@ -1,0 +1,191 @@
+// The supervisor's dealings with the spool: recovery, admission, and the entries of jobs.
+
+import DurableIO
+import Jobs
+import Spool
+
+extension Supervisor {
+  func recover() -> [Event] {
+    do {
+      let recovery = try Recovery.run(setup.layout, &admission)
+      log(recovery)
+      var events: [Event] = []
+      for entry in recovery.stillRunning {
+        let standing = Standing.orphaned(cancelRequested: entry.cancelRequested)
+        events.append(.appeared(try summary(entry), standing))
+      }
+      for entry in try queue.entries(in: .queued) {
+        events.append(.appeared(try summary(entry), .queued))
+      }
+      for entry in try queue.entries(in: .held) {
+        events.append(.appeared(try summary(entry), .held))
+      }
+      for entry in try queue.entries(in: .deferred) {
+        let remaining = (entry.notBefore?.milliseconds ?? 0) - Timestamp.now().milliseconds
+        let standing = Standing.deferred(
+          remaining: .milliseconds(max(0, remaining)), reason: entry.reason ?? "it was deferred")
+        events.append(.appeared(try summary(entry), standing))
+      }
+      return events + [.opened]
+    } catch {
+      setup.log.error("\(error)")
+      return [.recoveryFailed(reason: error.description)]
+    }
+  }
+
+  private func log(_ recovery: Recovery) {
+    for outcome in recovery.admissions { log(outcome) }
+    for entry in recovery.requeued {
+      setup.log.notice("job \(entry.id) was running when the daemon ended; it goes on")
+    }
+    for id in recovery.finished { setup.log.info("job \(id) had finished") }
+    for id in recovery.cancelled { setup.log.info("job \(id) is cancelled") }
+    for entry in recovery.stillRunning {
+      setup.log.notice("job \(entry.id) still has the worker of an earlier daemon")
+    }
+  }
+
+  func scanDrop() -> [Event] {
+    var events: [Event] = []
+    var retryAfter: Duration?
+    var problem: String?
+    for outcome in admission.scan() {
+      log(outcome)
+      switch outcome {
+      case .admitted(let envelope):
+        // An admission that was interrupted may be reported again when the job is far beyond it.
+        if (try? queue.entry(envelope.id, in: .queued)) != nil {
+          events.append(.appeared(JobSummary(envelope), .queued))
+        }
+      case .commanded(.cancel(let id), by: _): events.append(.cancelRequested(id))
+      case .rejected: break
+      case .waiting(_, _, let time): retryAfter = min(time, retryAfter ?? time)
+      case .blocked(_, let error): problem = error.description
+      }
+    }
+    return events + [.scanned(retryAfter: retryAfter, problem: problem)]
+  }
+
+  private func log(_ outcome: Admission.Outcome) {
+    switch outcome {
+    case .admitted(let envelope):
+      setup.log.info("\(JobSummary(envelope).title) admitted from user \(envelope.submitter)")
+    case .commanded(.cancel(let id), let user):
+      setup.log.info("job \(id) is cancelled by user \(user)")
+    case .rejected(let name, let reason): setup.log.warning("rejected \(name): \(reason)")
+    case .waiting(let name, let reason, _): setup.log.debug("\(name) may be unfinished: \(reason)")
+    case .blocked(let name, let error):
+      setup.log.error("cannot admit \(name ?? "anything"): \(error); trying again")
+    }
+  }
+
+  /// Moves the job's entry on.
+  func record(_ id: Int, _ transition: Transition) -> [Event] {
+    do {
+      guard let (state, entry) = try queue.find(id) else { return [vanished(id)] }
+      var next = entry
+      next.notBefore = nil
+      next.reason = nil
+      let target: JobState
+      let event: JobEvent.Kind
+      var logLines: [String] = []
+      switch transition {
+      case .queued:
+        (target, event) = (.queued, .stopped)
+        next.attempt += 1
+      case .deferred(let retry):
+        (target, event) = (.deferred, retry.isCrash ? .crashed : .deferred)
+        next.attempt += 1
+        next.crashes = retry.crashes
+        next.reason = retry.reason
+        next.notBefore = .now() + retry.delay
+        logLines = retry.logLines
+      case .done: (target, event) = (.done, .finished)
+      case .failed(let reason, let lines):
+        (target, event) = (.failed, .failed)
+        next.reason = reason
+        logLines = lines
+      case .cancelled: (target, event) = (.cancelled, .cancelled)
+      }
+      if state != target { try queue.move(next, from: state, to: target) }
+      append(event, to: id, attempt: entry.attempt, reason: next.reason, logLines: logLines)
+      setup.log.info("job \(id) \(event)\(next.reason.map { ": " + $0 } ?? "")")
+      return [.recorded(id)]
+    } catch {
+      setup.log.error("job \(id): \(error); trying again")
+      return [.recordFailed(id, reason: "job \(id): \(error)")]
+    }
+  }
+
+  func vanished(_ id: Int) -> Event {
+    setup.log.warning("job \(id) has no queue entry any more and is forgotten")
+    return .vanished(id)
+  }
+
+  func noteCancellation(_ id: Int) {
+    let entry = (try? queue.entry(id, in: .running)) ?? QueueEntry(id: id)
+    append(.cancelling, to: id, attempt: entry.attempt)
+  }
+
+  func saveProgress(_ id: Int, _ progress: Progress) {
+    do {
+      try AtomicFile.write(
+        progress.json.serialized() + "\n", to: setup.layout.jobDirectory(id).progress,
+        synced: false)
+    } catch {
+      // The next one comes within a second; a full disk must not fill the log as well.
+      setup.log.debug("\(error)")
+    }
+  }
+
+  /// Adds to the job's history, which nothing depends on.
+  func append(
+    _ kind: JobEvent.Kind, to id: Int, attempt: Int, reason: String? = nil,
+    logLines: [String] = []
+  ) {
+    let event = JobEvent(
+      time: .now(), kind: kind, attempt: attempt, reason: reason, logLines: logLines)
+    do {
+      let history = try AppendLog(setup.layout.jobDirectory(id).events)
+      try history.append(event.line)
+      try history.sync()
+    } catch {
+      setup.log.warning("the history of job \(id) misses that it was \(kind): \(error)")
+    }
+  }
+
+  private func summary(_ entry: QueueEntry) throws(SystemError) -> JobSummary {
+    let bytes = try readFile(setup.layout.jobDirectory(entry.id).job)
+    do {
+      var summary = JobSummary(try Envelope.parse(bytes))
+      summary.crashes = entry.crashes
+      return summary
+    } catch {
+      // Its worker cannot read it either, and fails the job with all that is to be said.
+      setup.log.warning("job \(entry.id): \(error)")
+      return JobSummary(id: entry.id, kind: "job", name: "unreadable", crashes: entry.crashes)
+    }
+  }
+}
+
+extension JobSummary {
+  init(_ envelope: Envelope) {
+    switch envelope.spec.work {
+    case .train: self.init(id: envelope.id, kind: "train", name: envelope.spec.name)
+    case .sample(let sample):
+      self.init(
+        id: envelope.id, kind: "sample", name: envelope.spec.name, model: sample.model)
+    }
+  }
+
+  /// `job 3 (train fashion-mnist)`.
+  var title: String { "job \(id) (\(kind) \(name))" }
+}
+
+extension Timestamp {
+  fileprivate static func + (time: Timestamp, delay: Duration) -> Timestamp {
+    let (seconds, attoseconds) = delay.components
+    return Timestamp(
+      milliseconds: time.milliseconds + seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+  }
+}
