@@ -10,11 +10,10 @@ enum { RENAME_WITHOUT_REPLACING = 1 };
 /* Locks of an open file description: like flock(2), but a lock can be asked after without taking it. */
 enum { OFD_GETLK = 36, OFD_SETLK = 37, OFD_SETLKW = 38 };
 
-/* Both are in <unistd.h> and <sys/pidfd.h>. */
+/* From <unistd.h>, <sys/pidfd.h>, <sched.h> and <spawn.h>. */
 int pipe2(int pipedes[2], int flags);
 int pidfd_open(int pid, unsigned int flags);
-
-#include <spawn.h>
-int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);
+int sched_getaffinity(int pid, unsigned long size, void *mask);
+int posix_spawn_file_actions_addchdir_np(void *actions, const char *path);
 
 #endif

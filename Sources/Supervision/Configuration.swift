@@ -1,6 +1,7 @@
 // The daemon's configuration file: lines of `key = value`, comments after `#`, every key optional.
 // An unknown or repeated key and a value that is not allowed are errors that name file and line.
 
+import DurableIO
 public import Logging
 
 /// What the administrator decides.
@@ -50,6 +51,26 @@ public struct Configuration: Equatable, Sendable {
     }
   }
 
+  /// Reads the configuration file at `file`.
+  ///
+  /// - isRequired: false takes the defaults where there is no such file.
+  public init(file: String, isRequired: Bool) throws(ConfigurationError) {
+    let bytes: [UInt8]
+    do {
+      bytes = try readFile(file, limit: 1 << 20)
+    } catch {
+      if error.isNotFound && !isRequired {
+        self.init()
+        return
+      }
+      throw ConfigurationError(file: file, line: nil, problem: error.reason)
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw ConfigurationError(file: file, line: nil, problem: "is not UTF-8 text")
+    }
+    try self.init(parsing: text, file: file)
+  }
+
   /// The number of threads a worker is given on a machine with `processors`.
   public func threadsPerWorker(processors: Int) -> Int {
     threads ?? max(1, processors / maxWorkers)
@@ -60,10 +81,11 @@ public struct Configuration: Equatable, Sendable {
 public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
   /// Where, as the user gave it.
   public let file: String
-  public let line: Int
+  /// From 1; nil if the problem is not in a line.
+  public let line: Int?
   public let problem: String
 
-  public var description: String { "\(file):\(line): \(problem)" }
+  public var description: String { "\(file)\(line.map { ":\($0)" } ?? ""): \(problem)" }
 }
 
 /// One key: what its values may be, and how a value is taken.

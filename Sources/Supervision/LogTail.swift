@@ -18,12 +18,12 @@ enum LogTail {
     (try? OpenFile(reading: path).status().size) ?? 0
   }
 
-  private static func bytes(of path: String, from start: Int) throws(SystemError) -> [UInt8] {
+  private static func bytes(of path: String, from start: Int) throws -> [UInt8] {
     let file = try OpenFile(reading: path)
     let offset = max(start, try file.status().size - 8192)
     var bytes = [UInt8](repeating: 0, count: 8192)
-    let count = try unsafe bytes.withUnsafeMutableBytes { (buffer) throws(SystemError) in
-      try unsafe file.read(into: buffer, at: offset)
+    let count = try unsafe bytes.withUnsafeMutableBytes {
+      try unsafe file.read(into: $0, at: offset)
     }
     return Array(bytes.prefix(count))
   }

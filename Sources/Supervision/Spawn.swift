@@ -5,9 +5,6 @@ import CLinux
 import DurableIO
 import Glibc
 
-/// The signals that ask the daemon to stop; the terminal's end is one of them.
-package let stopSignals = [SIGTERM, SIGINT, SIGHUP]
-
 /// What to start, and with which surroundings.
 package struct SpawnRequest: Sendable {
   package var executable: String

@@ -2,7 +2,9 @@
 
 import DurableIO
 import Jobs
+import Logging
 import Spool
+import StrictJSON
 
 extension Supervisor {
   func recover() -> [Event] {
@@ -53,10 +55,7 @@ extension Supervisor {
       log(outcome)
       switch outcome {
       case .admitted(let envelope):
-        // An admission that was interrupted may be reported again when the job is far beyond it.
-        if (try? queue.entry(envelope.id, in: .queued)) != nil {
-          events.append(.appeared(JobSummary(envelope), .queued))
-        }
+        events.append(.appeared(JobSummary(envelope), .queued))
       case .commanded(.cancel(let id), by: _): events.append(.cancelRequested(id))
       case .rejected: break
       case .waiting(_, _, let time): retryAfter = min(time, retryAfter ?? time)
@@ -107,6 +106,7 @@ extension Supervisor {
         logLines = lines
       case .cancelled: (target, event) = (.cancelled, .cancelled)
       }
+      if state.isFinal && state != target { return [vanished(id)] }
       if state != target { try queue.move(next, from: state, to: target) }
       append(event, to: id, attempt: entry.attempt, reason: next.reason, logLines: logLines)
       setup.log.info("job \(id) \(event)\(next.reason.map { ": " + $0 } ?? "")")
@@ -118,7 +118,7 @@ extension Supervisor {
   }
 
   func vanished(_ id: Int) -> Event {
-    setup.log.warning("job \(id) has no queue entry any more and is forgotten")
+    setup.log.notice("job \(id) is over already, or its queue entry was removed")
     return .vanished(id)
   }
 

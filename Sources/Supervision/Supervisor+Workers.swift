@@ -4,6 +4,7 @@ import Dispatch
 import DurableIO
 import Glibc
 import Jobs
+import Logging
 import Spool
 
 extension Supervisor {
@@ -12,7 +13,8 @@ extension Supervisor {
   func start(_ id: Int) async -> [Event] {
     let directory = setup.layout.jobDirectory(id)
     do {
-      guard var (state, entry) = try queue.find(id) else { return [vanished(id)] }
+      guard let (state, found) = try queue.find(id), !state.isFinal else { return [vanished(id)] }
+      var entry = found
       entry.notBefore = nil
       entry.reason = nil
       try queue.move(entry, from: state, to: .running)
