@@ -30,16 +30,24 @@ package final class FaultPlan: Sendable {
 
   private let index: Int
   private let fault: Fault
+  private let prelude: @Sendable (Call) -> Void
   private let trace = Mutex<[Call]>([])
 
   /// A plan in which call number `index`, counted from 0, meets `fault`.
   package init(at index: Int, _ fault: Fault) {
     self.index = index
     self.fault = fault
+    prelude = { _ in }
   }
 
   /// A plan that lets everything pass and remembers it.
-  package convenience init() { self.init(at: .max, .crash) }
+  ///
+  /// - prelude: Runs before each call, as another process may; its own calls do not count.
+  package init(before prelude: @escaping @Sendable (Call) -> Void = { _ in }) {
+    index = .max
+    fault = .crash
+    self.prelude = prelude
+  }
 
   /// The calls so far, in order.
   package var calls: [Call] { trace.withLock { $0 } }
@@ -48,10 +56,12 @@ package final class FaultPlan: Sendable {
   package var struck: Bool { trace.withLock { $0.count > index } }
 
   func next(_ operation: String, _ path: String) -> Verdict {
+    let call = Call(operation: operation, path: path)
     let number = trace.withLock { calls in
-      calls.append(Call(operation: operation, path: path))
+      calls.append(call)
       return calls.count - 1
     }
+    Syscalls.$faults.withValue(nil) { prelude(call) }
     switch fault {
     case .failure(let code): return number == index ? .fail(code) : .proceed
     case .crash:

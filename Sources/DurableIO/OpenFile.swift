@@ -48,22 +48,31 @@ public final class OpenFile: Sendable {
 
   /// All bytes from the start, at most `limit`; a longer file fails with `EFBIG`.
   public func readAll(limit: Int) throws(SystemError) -> [UInt8] {
-    var bytes: [UInt8] = []
-    // One byte more than the file is said to have: a short read then proves its end.
-    var chunk = try status().size + 1
+    let tooLong = SystemError(operation: "read", path: path, code: EFBIG)
+    let size = try status().size
+    if size > limit { throw tooLong }
+    // One byte more than the file is said to have: a short read then proves its end. Files that
+    // grow, and those of /proc that say they are empty, are read again with more room.
+    var room = max(size, 4095) + 1
     while true {
-      let start = bytes.count
-      chunk = min(max(chunk, 4096), limit + 1 - start)
-      bytes.append(contentsOf: repeatElement(0, count: chunk))
-      let got = try unsafe bytes.withUnsafeMutableBufferPointer { (all) throws(SystemError) in
-        try unsafe read(
-          into: UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: all[start...])),
-          at: start)
-      }
-      bytes.removeLast(chunk - got)
-      if bytes.count > limit { throw SystemError(operation: "read", path: path, code: EFBIG) }
-      if got < chunk { return bytes }
+      let bytes = try read(atMost: room)
+      if bytes.count > limit { throw tooLong }
+      if bytes.count < room { return bytes }
+      room *= 2
     }
+  }
+
+  private func read(atMost count: Int) throws(SystemError) -> [UInt8] {
+    var failure: SystemError?
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      do throws(SystemError) {
+        initialized = try unsafe read(into: UnsafeMutableRawBufferPointer(buffer), at: 0)
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return bytes
   }
 
   /// Writes all of `bytes` at the file's position.

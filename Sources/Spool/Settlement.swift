@@ -13,11 +13,15 @@ extension Admission {
     let envelope = Envelope(
       id: id, submitter: file.owner, submitted: now, sha256: SHA256.of(file.bytes).hex,
       fileName: claim.name, spec: job.spec, original: job.original)
-    // An entry in any state means that all this has happened before, and the job may have run.
-    if try queue.state(of: id) == nil {
+    if let state = try queue.state(of: id) {
+      // All this has happened before, and the job may have run; but did it reach the disk?
+      try Directory.sync(layout.queue(state))
+    } else {
       let directory = layout.jobDirectory(id)
       let event = JobEvent(time: envelope.submitted, kind: .admitted, attempt: 0)
       try Directory.create(directory.path)
+      // The directory may be there, unsynced, from before a crash.
+      try Directory.sync(layout.jobs)
       try Directory.removeTemporaries(in: directory.path)
       try AtomicFile.write(envelope.json.serialized(pretty: true) + "\n", to: directory.job)
       try AtomicFile.write(event.line + "\n", to: directory.events)
@@ -62,8 +66,9 @@ extension Admission {
     try AtomicFile.write(reason + "\n", to: target + ".reason")
     try Directory.removeTree(target)
     try Directory.rename(source, to: target)
-    try Directory.sync(layout.rejected)
-    try Directory.sync(layout.claim)
+    // The file is durable in one of the two places, and must be reported now that it has moved.
+    try? Directory.sync(layout.rejected)
+    try? Directory.sync(layout.claim)
     return .rejected(name: claim.name, reason: reason)
   }
 
@@ -73,7 +78,8 @@ extension Admission {
       try AtomicFile.write("\(id)\n", to: token.receipt(in: layout))
     }
     try Directory.remove(layout.claim + "/" + claim.file)
-    try Directory.sync(layout.claim)
+    // A claim that a power cut brings back is settled again to the same end.
+    try? Directory.sync(layout.claim)
   }
 
   /// The user whose job it is; nil if its envelope is damaged. Reads no more of the envelope than

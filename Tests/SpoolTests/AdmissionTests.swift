@@ -1,0 +1,159 @@
+import DurableIO
+import Glibc
+import Jobs
+import Testing
+
+@testable import Spool
+
+@Suite struct AdmissionTests {
+  @Test func aJobFileBecomesAJob() throws {
+    let spool = try TestSpool()
+    try spool.drop("some.job_1-a.json", jobFile("first"))
+    var admission = try spool.admission()
+    let outcomes = admission.scan()
+    #expect(outcomes.count == 1)
+    let envelope = try #require(outcomes.first?.admitted)
+
+    #expect(envelope.id == 1)
+    #expect(envelope.submitter == geteuid())
+    #expect(envelope.fileName == "some.job_1-a.json")
+    #expect(envelope.sha256 == SHA256.of(Array(jobFile("first").utf8)).hex)
+    let job = try #require(try spool.jobs()["first"])
+    #expect(job.envelope == envelope)
+    #expect(job.state == .queued)
+    #expect(job.entry == QueueEntry(id: 1))
+    try spool.expectAtRest()
+    #expect(admission.scan().isEmpty, "a file is taken once")
+  }
+
+  @Test func numbersRiseInTheOrderOfTheNames() throws {
+    let spool = try TestSpool()
+    for name in ["c", "a", "b"] { try spool.drop(name + ".json", jobFile(name)) }
+    var admission = try spool.admission()
+    #expect(admission.scan().compactMap(\.admitted?.id) == [1, 2, 3])
+    #expect(try spool.jobs().mapValues(\.id) == ["a": 1, "b": 2, "c": 3])
+  }
+
+  @Test(arguments: [
+    ".job.json", "job", "job.txt", "job.json~", "-job.json", "_.json", "a b.json", "ä.json",
+    ".json", "1:job.json", String(repeating: "a", count: 129) + ".json",
+  ])
+  func otherNamesAreLeftAlone(name: String) throws {
+    let spool = try TestSpool()
+    try spool.drop(name, jobFile("job"))
+    spool.passTime(seconds: 3600)
+    var admission = try spool.admission()
+    #expect(admission.scan().isEmpty)
+    #expect(try spool.names(spool.layout.drop) == [name])
+  }
+
+  @Test func theLongestNameIsTaken() throws {
+    let spool = try TestSpool()
+    try spool.drop(String(repeating: "a", count: 128) + ".json", jobFile("long"))
+    try spool.drop(String(repeating: "b", count: 128) + ".json", "{}")
+    var admission = try spool.admission()
+    #expect(admission.scan().count == 2)
+    #expect(try spool.jobs().keys.sorted() == ["long"])
+    try spool.expectAtRest()
+  }
+
+  /// Files that are no jobs, with a word of the reason.
+  static let refusals: [(content: [UInt8], reason: String)] = [
+    ([], "incomplete"),
+    (Array(jobFile("x").utf8.prefix(60)), "incomplete"),
+    (Array("hello".utf8), "not JSON"),
+    (Array((jobFile("x") + "{}").utf8), "not JSON"),
+    (Array("[1, 2]".utf8), "object"),
+    (Array("{}".utf8), "schema"),
+    (Array(#"{"schema": "ddpm.job/1", "schema": "ddpm.job/1"}"#.utf8), "not JSON"),
+    (Array(jobFile("x").replacing("count", with: "coumt").utf8), "did you mean \"count\""),
+    (Array(jobFile("x").replacing("4", with: "-4").utf8), "count"),
+    ((0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 3) }, "not JSON"),
+    ([UInt8](repeating: 0, count: 4096), "not JSON"),
+    ([UInt8](repeating: 0x20, count: 2 << 20), "1048576"),
+    ([UInt8](repeating: UInt8(ascii: "["), count: 100_000), "not JSON"),
+  ]
+
+  @Test(arguments: refusals.indices) func anythingElseIsRefusedWithAReason(index: Int) throws {
+    let (content, word) = Self.refusals[index]
+    let spool = try TestSpool()
+    try spool.drop("bad.json", content)
+    try spool.drop("good.json", jobFile("good"))
+    spool.passTime(seconds: 60)
+    var admission = try spool.admission()
+    let outcomes = admission.scan()
+
+    let reason = try #require(outcomes.compactMap(\.rejection).first)
+    #expect(reason.contains(word), "\(reason)")
+    #expect(try spool.names(spool.layout.rejected) == ["bad.json", "bad.json.reason"])
+    #expect(try readFile(spool.layout.rejected + "/bad.json") == content)
+    #expect(
+      try readFile(spool.layout.rejected + "/bad.json.reason") == Array((reason + "\n").utf8))
+    #expect(try spool.jobs().keys.sorted() == ["good"], "and the daemon is unharmed")
+    try spool.expectAtRest()
+  }
+
+  @Test func aLaterRefusalReplacesAnEarlierOneOfThatName() throws {
+    let spool = try TestSpool()
+    var admission = try spool.admission()
+    try Directory.create(spool.layout.drop + "/bad.json/full")
+    #expect(admission.scan().compactMap(\.rejection).count == 1)
+    try spool.drop("bad.json", "{}")
+    #expect(admission.scan().compactMap(\.rejection).count == 1)
+    try Directory.create(spool.layout.drop + "/bad.json/other")
+    #expect(admission.scan().compactMap(\.rejection).count == 1)
+    #expect(try spool.names(spool.layout.rejected + "/bad.json") == ["other"])
+    try spool.expectAtRest()
+  }
+
+  @Test func everyProperPrefixOfAJobWaitsForItsRest() throws {
+    let spool = try TestSpool()
+    var admission = try spool.admission()
+    // Without the white space at the end, which is not missed.
+    let whole = Array(jobFile("copied").utf8).dropLast()
+    for length in whole.indices {
+      try spool.drop("copied.json", Array(whole.prefix(length)))
+      let wait = try #require(admission.scan().first?.wait, "prefix of \(length) bytes")
+      #expect(wait > .zero && wait <= .seconds(10))
+    }
+    try spool.drop("copied.json", Array(whole))
+    #expect(admission.scan().first?.admitted?.spec.name == "copied")
+  }
+
+  @Test func anUnfinishedFileWaitsTenSecondsAfterItsLastChange() throws {
+    let spool = try TestSpool()
+    var admission = try spool.admission()
+    try spool.drop("half.json", "{")
+    #expect(admission.scan().first?.wait != nil)
+    spool.passTime(seconds: 5)
+    let wait = try #require(admission.scan().first?.wait)
+    #expect(wait <= .seconds(5))
+    #expect(try spool.names(spool.layout.drop) == ["half.json"])
+    spool.passTime(seconds: 5)
+    #expect(admission.scan().first?.rejection != nil)
+  }
+
+  @Test func aClockPutBackHoldsNothingUp() throws {
+    let spool = try TestSpool()
+    var admission = try spool.admission()
+    try spool.drop("half.json", "{")
+    spool.passTime(seconds: -3600)
+    #expect(admission.scan().first?.rejection != nil)
+  }
+
+  @Test func spaceBelowTheFloorHoldsJobsBackButNotTheRest() throws {
+    let spool = try TestSpool()
+    try spool.drop("bad.json", "{}")
+    try spool.drop("job.json", jobFile("job"))
+    var policy = Admission.Policy()
+    policy.freeSpaceFloor = .max
+    var admission = try spool.admission(policy)
+    let outcomes = admission.scan()
+    #expect(outcomes.compactMap(\.blocked?.code) == [ENOSPC])
+    #expect(outcomes.compactMap(\.rejection).count == 1)
+    #expect(try spool.names(spool.layout.drop) == ["job.json"])
+    #expect(try spool.names(spool.layout.rejected) == ["bad.json", "bad.json.reason"])
+    try spool.startDaemon()
+    #expect(try spool.jobs()["job"]?.id == 1)
+  }
+}

@@ -1,0 +1,106 @@
+import DurableIO
+import Glibc
+import Jobs
+import Testing
+
+@testable import Spool
+
+@Suite struct RecoveryTests {
+  /// Jobs `names`, numbered from 1, moved to where the test wants them.
+  private func spool(_ states: [JobState]) throws -> TestSpool {
+    let spool = try TestSpool()
+    for index in states.indices { try spool.drop("\(index).json", jobFile("job-\(index + 1)")) }
+    try spool.startDaemon()
+    for (index, state) in states.enumerated() where state != .queued {
+      try spool.queue.move(index + 1, from: .queued, to: state)
+    }
+    return spool
+  }
+
+  private func requestCancellation(_ spool: TestSpool, _ id: Int) throws {
+    var (state, entry) = try #require(try spool.queue.find(id))
+    entry.cancelRequested = true
+    try spool.queue.update(entry, in: state)
+  }
+
+  @Test func whatRanRunsAgainWithTheNextAttempt() throws {
+    let spool = try spool([.running, .queued, .deferred, .held, .done, .failed, .cancelled])
+    let recovery = try spool.startDaemon()
+    #expect(recovery.requeued.map(\.id) == [1])
+    #expect(recovery.requeued.map(\.attempt) == [2])
+    let states = try (1...7).map { try spool.queue.state(of: $0) }
+    #expect(states == [.queued, .queued, .deferred, .held, .done, .failed, .cancelled])
+    #expect(try spool.queue.find(1)?.entry.attempt == 2)
+    let again = try spool.startDaemon()
+    #expect(again.requeued.isEmpty)
+  }
+
+  @Test func aJobWhoseWorkerLivesStaysRunning() throws {
+    let spool = try spool([.running])
+    let lock = try #require(try FileLock.acquire(spool.layout.jobDirectory(1).lock))
+    let recovery = try spool.startDaemon()
+    #expect(recovery.stillRunning.map(\.id) == [1])
+    #expect(try spool.queue.find(1)?.state == .running)
+    #expect(try spool.queue.find(1)?.entry.attempt == 1)
+    lock.release()
+    #expect(try spool.startDaemon().requeued.map(\.id) == [1])
+  }
+
+  @Test func aJobWithResultsIsDoneThoughItsWorkerDidNotLiveToSaySo() throws {
+    let spool = try spool([.running, .running])
+    try requestCancellation(spool, 1)
+    try Directory.create(spool.layout.jobDirectory(1).results)
+    try Directory.create(spool.layout.jobDirectory(2).resultsInProgress)
+    let recovery = try spool.startDaemon()
+    #expect(recovery.finished == [1])
+    #expect(recovery.requeued.map(\.id) == [2])
+    #expect(try spool.queue.state(of: 1) == .done)
+    #expect(
+      try Directory.exists(spool.layout.jobDirectory(2).resultsInProgress), "the worker's own")
+  }
+
+  @Test func aRequestedCancellationSurvivesTheDaemon() throws {
+    let spool = try spool([.queued, .running, .deferred, .held, .running])
+    for id in 1...5 { try requestCancellation(spool, id) }
+    let lock = try #require(try FileLock.acquire(spool.layout.jobDirectory(5).lock))
+    defer { lock.release() }
+    let recovery = try spool.startDaemon()
+    #expect(recovery.cancelled.sorted() == [1, 2, 3, 4])
+    #expect(recovery.stillRunning.map(\.cancelRequested) == [true])
+    #expect(try (1...4).allSatisfy { try spool.queue.state(of: $0) == .cancelled })
+    #expect(try spool.queue.state(of: 5) == .running)
+  }
+
+  @Test func killedAnywhereEveryJobKeepsOneState() throws {
+    var index = 0
+    while true {
+      let spool = try spool([.running, .running, .queued, .running])
+      try requestCancellation(spool, 2)
+      try requestCancellation(spool, 3)
+      try Directory.create(spool.layout.jobDirectory(4).results)
+      let plan = FaultPlan(at: index, .crash)
+      Syscalls.$faults.withValue(plan) { _ = try? spool.startDaemon() }
+      try spool.startDaemon()
+      let jobs = try spool.jobs()
+      #expect(jobs.count == 4)
+      #expect(jobs["job-1"]?.state == .queued)
+      #expect([2, 3].contains(jobs["job-1"]?.entry.attempt))
+      #expect(jobs["job-2"]?.state == .cancelled)
+      #expect(jobs["job-3"]?.state == .cancelled)
+      #expect(jobs["job-4"]?.state == .done)
+      try spool.expectAtRest()
+      if !plan.struck { break }
+      index += 1
+    }
+    #expect(index > 40)
+  }
+
+  @Test func whatAKilledDaemonLeftUnfinishedIsClearedAway() throws {
+    let spool = try TestSpool()
+    for directory in [spool.layout.state, spool.layout.rejected, spool.layout.queue(.queued)] {
+      try AtomicFile.write("x", to: directory + "/.1.abc.tmp")
+    }
+    try spool.startDaemon()
+    try spool.expectAtRest()
+  }
+}

@@ -1,0 +1,88 @@
+import DurableIO
+import Glibc
+import Jobs
+import Testing
+
+@testable import Spool
+
+@Suite struct SubmissionTests {
+  @Test func aSubmitterLearnsTheNumber() throws {
+    let spool = try TestSpool()
+    let token = try Submission.submit(Array(jobFile("job").utf8), to: spool.layout)
+    #expect(try Submission.outcome(of: token, in: spool.layout) == .pending)
+    #expect(try spool.names(spool.layout.drop) == ["submit-\(token).json"])
+    try spool.startDaemon()
+    #expect(try Submission.outcome(of: token, in: spool.layout) == .accepted(job: 1))
+    try spool.expectAtRest()
+  }
+
+  @Test func aSubmitterLearnsTheReason() throws {
+    let spool = try TestSpool()
+    let token = try Submission.submit(Array("{}".utf8), to: spool.layout)
+    try spool.startDaemon()
+    guard case .rejected(let reason) = try Submission.outcome(of: token, in: spool.layout) else {
+      Issue.record("the submission was not rejected")
+      return
+    }
+    #expect(reason.contains("schema"))
+    #expect(!reason.hasSuffix("\n"))
+  }
+
+  @Test func aCommandIsAnsweredToo() throws {
+    let spool = try TestSpool()
+    _ = try Submission.submit(Array(jobFile("job").utf8), to: spool.layout)
+    try spool.startDaemon()
+    let token = try Submission.submit(Array(cancelFile(1).utf8), to: spool.layout)
+    try spool.startDaemon()
+    #expect(try Submission.outcome(of: token, in: spool.layout) == .accepted(job: 1))
+  }
+
+  @Test func aSubmissionCanBeWithdrawnBeforeItIsTaken() throws {
+    let spool = try TestSpool()
+    let token = try Submission.submit(Array(jobFile("job").utf8), to: spool.layout)
+    try Submission.withdraw(token, from: spool.layout)
+    try spool.startDaemon()
+    #expect(try spool.jobs().isEmpty)
+    #expect(try Submission.outcome(of: token, in: spool.layout) == .pending)
+  }
+
+  @Test(arguments: [FaultPlan.Fault.crash, .failure(ENOSPC)])
+  func theFileAppearsWholeOrNotAtAll(fault: FaultPlan.Fault) throws {
+    var index = 0
+    while true {
+      let spool = try TestSpool()
+      let plan = FaultPlan(at: index, fault)
+      let token = Syscalls.$faults.withValue(plan) {
+        try? Submission.submit(Array(jobFile("job").utf8), to: spool.layout)
+      }
+      spool.passTime(seconds: 60)
+      try spool.startDaemon()
+      let jobs = try spool.jobs()
+      #expect(jobs.count <= 1)
+      if let token {
+        #expect(try Submission.outcome(of: token, in: spool.layout) == .accepted(job: 1))
+      }
+      #expect(try spool.names(spool.layout.rejected).isEmpty)
+      if fault != .crash { try spool.expectAtRest() }
+      if !plan.struck { break }
+      index += 1
+    }
+  }
+
+  /// Whoever has a strict umask can submit none the less.
+  @Test func theDaemonCanReadTheFile() throws {
+    let spool = try TestSpool()
+    let token = try Submission.submit([], to: spool.layout)
+    let status = try FileStatus(ofLink: spool.layout.drop + "/" + token.fileName)
+    #expect(status.permissions == 0o644)
+    #expect(status.links == 1)
+  }
+
+  @Test(arguments: [
+    "", "abc", "0123456789ABCDEF0123456789ABCDEF", "../../../../../../etc/passwdxxxx",
+  ])
+  func onlyATokenIsAToken(text: String) {
+    #expect(Submission.Token(text) == nil)
+    #expect(Submission.Token(fileName: "submit-\(text).json") == nil)
+  }
+}
