@@ -1,0 +1,57 @@
+public import ArgumentParser
+import DurableIO
+public import Jobs
+import Spool
+import StrictJSON
+
+struct List: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "List jobs.")
+
+  @OptionGroup var spool: SpoolOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Only jobs in this state: \(JobState.allCases.map(\.rawValue).joined(separator: ", ")). "
+        + "May be repeated.", valueName: "state"))
+  var state: [JobState] = []
+
+  @Flag(help: "Print JSON: an array with one object a job.")
+  var json = false
+
+  func run() throws {
+    try spool.requireSpool()
+    let jobs = try attempt { try spool.reader.jobs() }
+    let views = jobs.filter { state.isEmpty || state.contains($0.state) }
+      .map { JobView($0, in: spool.layout) }
+    if json {
+      print(JSONValue.array(views.map(\.json)).serialized(pretty: true))
+    } else if views.isEmpty {
+      say("no jobs; submit one with: \(spool.command("submit FILE"))")
+    } else {
+      print(table([["JOB", "NAME", "KIND", "STATE", "PROGRESS", "AGE"]] + views.map(row)))
+    }
+  }
+
+  private func row(_ view: JobView) -> [String] {
+    [
+      "\(view.id)", view.name, view.kind, view.stateText, view.progressText,
+      view.job.envelope.map { ageText($0.submitted) } ?? "?",
+    ]
+  }
+}
+
+extension JobState: ExpressibleByArgument {}
+
+/// Rows in columns as wide as their widest cell.
+func table(_ rows: [[String]]) -> String {
+  let columns = rows.map(\.count).max() ?? 0
+  let widths = (0..<columns).map { column in
+    rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+  }
+  return rows.map { row in
+    let line = zip(row, widths).map { cell, width in
+      cell + String(repeating: " ", count: width - cell.count)
+    }.joined(separator: "  ")
+    return String(line.reversed().drop { $0 == " " }.reversed())
+  }.joined(separator: "\n")
+}

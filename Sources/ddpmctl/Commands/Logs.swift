@@ -1,0 +1,60 @@
+import ArgumentParser
+import DurableIO
+import Glibc
+import Jobs
+import Spool
+
+struct Logs: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Print a job's log.",
+    discussion: "The log is what the job's workers wrote to their standard error.")
+
+  @OptionGroup var spool: SpoolOptions
+
+  @Flag(name: .shortAndLong, help: "Go on printing what is added, until the job is over.")
+  var follow = false
+
+  @Argument(help: "The job's number or name.")
+  var job: JobReference
+
+  func run() throws {
+    let view = try spool.job(job)
+    let interrupt = follow ? Interrupt() : nil
+    var log = LogReader(path: view.directory.log)
+    while true {
+      // The state comes first: what is written before the end of the job is then printed too.
+      let isOver = try spool.job(.number(view.id)).job.state.isFinal
+      try log.printNew()
+      guard let interrupt, !isOver else { break }
+      if !interrupt.pause() { throw Exit.interrupted }
+    }
+    if log.position == 0 {
+      say("\(view.title) is \(view.stateText) and has written nothing yet")
+    }
+  }
+}
+
+/// Copies what is new in a file to standard output.
+private struct LogReader {
+  let path: String
+  /// Bytes printed.
+  var position = 0
+
+  mutating func printNew() throws {
+    do {
+      let file = try OpenFile(reading: path)
+      var buffer = [UInt8](repeating: 0, count: 1 << 16)
+      while true {
+        let count = try unsafe buffer.withUnsafeMutableBytes {
+          try unsafe file.read(into: $0, at: position)
+        }
+        if count == 0 { return }
+        position += count
+        Terminal.output.write(buffer[..<count])
+      }
+    } catch let error as SystemError {
+      // There is no log before the first run.
+      if !error.isNotFound { throw refusal(error.description) }
+    }
+  }
+}

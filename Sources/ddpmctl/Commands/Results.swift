@@ -1,0 +1,26 @@
+import ArgumentParser
+import Jobs
+import Spool
+
+struct Results: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Print the path of a finished job's results.")
+
+  @OptionGroup var spool: SpoolOptions
+
+  @Argument(help: "The job's number or name.")
+  var job: JobReference
+
+  func run() throws {
+    let view = try spool.job(job)
+    switch view.job.state {
+    case .done: print(view.directory.results)
+    case .failed, .cancelled:
+      throw refusal("there are no results: \(spool.ending(of: view))")
+    case .queued, .running, .deferred, .held:
+      throw refusal(
+        "there are no results yet: \(spool.ending(of: view)); wait for it with: "
+          + spool.command("watch \(view.id)"))
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import DurableIO
+import Jobs
+import Spool
+
+struct Submit: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Submit a job file; print the job's number.",
+    discussion: """
+      The file is checked first. Relative paths in it are taken from its folder. With --wait the \
+      exit code is the job's own outcome: 0 done, 1 failed, 2 cancelled. Ctrl-C while waiting \
+      leaves the job alone.
+      """)
+
+  @OptionGroup var spool: SpoolOptions
+
+  @Flag(help: "Show the job's progress and end as it ends.")
+  var wait = false
+
+  @Argument(help: "The job file; - is standard input.", completion: .file(extensions: ["json"]))
+  var file: String
+
+  func run() throws {
+    let file = try JobFile(file)
+    try spool.requireSpool()
+    for sentence in file.missingFiles { say("warning: \(sentence)") }
+    let token = try attempt { try Submission.submit(file.bytes, to: spool.layout) }
+    var follower = Follower(spool)
+    if wait {
+      let id = try follower.admission(of: token)
+      Terminal.output.write("\(id)\n")
+      try follower.end(of: id)
+    } else {
+      print(try spool.decision(on: token, what: "job", follower.interrupt))
+    }
+  }
+}
+
+extension SpoolOptions {
+  /// Waits a short while for the daemon's decision on a job or command; the job's number.
+  ///
+  /// Throws: the exit code where it was refused, or not decided in time.
+  func decision(on token: Submission.Token, what: String, _ interrupt: Interrupt) throws -> Int {
+    let file = layout.drop + "/" + token.fileName
+    // Half a minute of looking four times a second: far longer than admission takes.
+    for look in 0..<120 {
+      switch try outcome(of: token) {
+      case .accepted(let job): return job
+      case .rejected(let reason):
+        throw refusal("the \(what) was refused: \(reason)", Exit.wrongFile)
+      case .pending: break
+      }
+      // A daemon that is just starting gets a moment.
+      if look >= 4, !hasDaemon {
+        throw refusal(
+          "ddpmd is not running; the \(what) lies in \(file) and will be taken in when it starts: "
+            + startCommand, Exit.undecided)
+      }
+      if !interrupt.pause() {
+        throw refusal("stopped waiting; the \(what) lies in \(file)", Exit.interrupted)
+      }
+    }
+    throw refusal(
+      "ddpmd has not taken the \(what) in yet; it lies in \(file). See: \(command("status"))",
+      Exit.undecided)
+  }
+}

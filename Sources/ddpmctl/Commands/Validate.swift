@@ -1,0 +1,33 @@
+import ArgumentParser
+import Jobs
+import StrictJSON
+
+struct Validate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Check job files; needs no daemon.",
+    discussion: "Everything that is wrong is said at once. The exit code is 65 if anything is.")
+
+  @Flag(help: "Print the job with every default filled in, as JSON.")
+  var json = false
+
+  @Argument(help: "Job files; - is standard input.", completion: .file(extensions: ["json"]))
+  var files: [String]
+
+  func run() throws {
+    var code: ExitCode?
+    for name in files {
+      do {
+        let file = try JobFile(name)
+        if json {
+          print(file.spec.json.serialized(pretty: true))
+        } else {
+          print("\(name): a good \(file.spec.kind) job, \(file.spec.name)")
+        }
+        for sentence in file.missingFiles { say("\(name): warning: \(sentence)") }
+      } catch let error as ExitCode {
+        code = error
+      }
+    }
+    if let code { throw code }
+  }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import Glibc
+import Jobs
+
+// How ddpmctl ends, and how it speaks to people.
+
+/// Exit codes besides 0; documented in the help.
+enum Exit {
+  /// Not possible as asked, or the job failed.
+  static let failed = ExitCode(1)
+  /// The job was cancelled.
+  static let cancelled = ExitCode(2)
+  /// EX_DATAERR: the job file is wrong.
+  static let wrongFile = ExitCode(65)
+  /// EX_TEMPFAIL: not decided yet.
+  static let undecided = ExitCode(75)
+  /// As a shell reports SIGINT.
+  static let interrupted = ExitCode(130)
+
+  /// The exit code that stands for a final state; nil where the job did what it should.
+  static func code(for state: JobState) -> ExitCode? {
+    switch state {
+    case .failed: failed
+    case .cancelled: cancelled
+    case .queued, .running, .deferred, .held, .done: nil
+    }
+  }
+}
+
+/// Writes a line to standard error.
+func say(_ message: String) {
+  Terminal.errors.write(message + "\n")
+}
+
+/// Says why ddpmctl ends, and gives the code to end with.
+func refusal(_ message: String, _ code: ExitCode = Exit.failed) -> ExitCode {
+  say("ddpmctl: " + message)
+  return code
+}

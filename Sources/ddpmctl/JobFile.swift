@@ -1,0 +1,80 @@
+import ArgumentParser
+import DurableIO
+import Glibc
+import Jobs
+import StrictJSON
+
+/// A job file on the user's side, read and checked before anything is submitted.
+struct JobFile {
+  let spec: JobSpec
+  /// What to submit: the file as it is, or with its paths made absolute.
+  let bytes: [UInt8]
+
+  /// Reads a file, or standard input for `-`. Relative paths in it are taken from its folder.
+  ///
+  /// Throws: the exit code, after everything wrong with the file has been said.
+  init(_ path: String) throws {
+    let name = path == "-" ? "standard input" : path
+    let bytes: [UInt8]
+    // What the daemon would not admit need not be read either.
+    let limit = 1 << 20
+    do {
+      bytes = try path == "-" ? Terminal.readInput(limit: limit) : readFile(path, limit: limit)
+    } catch  where error.code == EFBIG {
+      throw refusal("\(name): a job file has at most 1 MiB", Exit.wrongFile)
+    } catch {
+      throw refusal(error.description)
+    }
+    do {
+      let original = try JSONValue(parsing: bytes)
+      let folder = path == "-" ? nil : path.lastIndex(of: "/").map { String(path[..<$0]) }
+      let json = original.makingPathsAbsolute(in: absolutePath(folder ?? "."))
+      self.spec = try JobSpec(json: json)
+      self.bytes = json == original ? bytes : Array((json.serialized(pretty: true) + "\n").utf8)
+    } catch let error as JSONError {
+      say("\(name):\(error.line):\(error.column): \(error.problem)")
+      throw Exit.wrongFile
+    } catch let error as JSONContentError {
+      for problem in error.problems { say("\(name): \(problem)") }
+      throw Exit.wrongFile
+    }
+  }
+
+  /// Files that the job needs and that are not on this machine, each as a sentence.
+  var missingFiles: [String] {
+    let paths: [(String, String?)] =
+      switch spec.work {
+      case .train(let train): [("$.dataset.path", train.dataset.path)]
+      case .sample(let sample):
+        [("$.model.path", sample.model.folder), ("$.initial_noise", sample.initialNoise)]
+      }
+    return paths.compactMap { key, path in
+      guard let path, let exists = try? Directory.exists(path), !exists else { return nil }
+      return "\(key): there is no \(path) on this machine; the job fails unless its worker finds it"
+    }
+  }
+}
+
+extension ModelReference {
+  fileprivate var folder: String? { if case .path(let folder) = self { folder } else { nil } }
+}
+
+extension JSONValue {
+  /// The job with the paths in it taken from `folder`. Changes nothing that is not a path.
+  func makingPathsAbsolute(in folder: String) -> JSONValue {
+    [["dataset", "path"], ["model", "path"], ["initial_noise"]].reduce(self) { json, keys in
+      json.changingString(at: keys[...]) { path in
+        path.isEmpty || path.hasPrefix("/") ? path : absolutePath(path, in: folder)
+      }
+    }
+  }
+
+  private func changingString(
+    at keys: ArraySlice<String>, _ change: (String) -> String
+  ) -> JSONValue {
+    guard let key = keys.first else { return string.map { .string(change($0)) } ?? self }
+    guard var object, let member = object[key] else { return self }
+    object[key] = member.changingString(at: keys.dropFirst(), change)
+    return .object(object)
+  }
+}

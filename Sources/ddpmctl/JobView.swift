@@ -1,0 +1,97 @@
+import Jobs
+import Spool
+import StrictJSON
+
+/// A job as people and scripts see it.
+struct JobView {
+  let job: SpoolReader.Job
+  let directory: JobDirectory
+
+  init(_ job: SpoolReader.Job, in layout: SpoolLayout) {
+    self.job = job
+    directory = layout.jobDirectory(job.id)
+  }
+
+  var id: Int { job.id }
+  var name: String { job.envelope?.spec.name ?? "?" }
+  var kind: String { job.envelope?.spec.kind ?? "?" }
+
+  /// "train fashion-mnist (job 3)".
+  var title: String { "\(kind) \(name) (job \(id))" }
+
+  /// "step" or "image": what the job's progress counts.
+  var unit: String {
+    if case .sample? = job.envelope?.spec.work { "image" } else { "step" }
+  }
+
+  /// The state, with what else there is to know about it.
+  var stateText: String {
+    job.entry.cancelRequested && !job.state.isFinal ? "cancelling" : job.state.rawValue
+  }
+
+  /// "1200/8000, loss 0.0312"; empty before the first step.
+  var progressText: String {
+    guard let progress = job.progress else { return "" }
+    return ["\(progress.step)/\(progress.steps)", lossText(progress)].compactMap { $0 }
+      .joined(separator: ", ")
+  }
+
+  /// The job for scripts; what is not known is null.
+  var json: JSONValue {
+    let envelope = job.envelope
+    return [
+      "id": .integer(id),
+      "name": (envelope?.spec.name).map { .string($0) } ?? nil,
+      "kind": (envelope?.spec.kind).map { .string($0) } ?? nil,
+      "state": .string(job.state.rawValue),
+      "cancel_requested": .bool(job.entry.cancelRequested),
+      "attempt": .integer(job.entry.attempt),
+      "reason": job.entry.reason.map { .string($0) } ?? nil,
+      "submitted": (envelope?.submitted.description).map { .string($0) } ?? nil,
+      "submitter": (envelope?.submitter).map { .integer($0) } ?? nil,
+      "progress": job.progress?.json ?? nil,
+      "directory": .string(directory.path),
+      "results": job.state == .done ? .string(directory.results) : nil,
+    ]
+  }
+}
+
+/// "loss 0.0312", as far as there is one.
+func lossText(_ progress: Progress) -> String? {
+  progress.loss.map { "loss \(significant($0, digits: 3))" }
+}
+
+/// A number with so many significant digits, without an exponent where it needs none.
+func significant(_ value: Double, digits: Int) -> String {
+  guard value.isFinite, value != 0, abs(value) < 1e6, abs(value) >= 1e-6 else { return "\(value)" }
+  // The power of ten of the last digit that is shown.
+  var power = 1 - digits
+  var scale = 1.0
+  while abs(value) >= scale * 10 { (scale, power) = (scale * 10, power + 1) }
+  while abs(value) < scale { (scale, power) = (scale / 10, power - 1) }
+  if power >= 0 { return "\(Int(value.rounded()))" }
+  let unit = (0..<(-power)).reduce(1) { unit, _ in unit * 10 }
+  let rounded = Int((abs(value) * Double(unit)).rounded())
+  let fraction = String(String(rounded % unit + unit).dropFirst())
+  return "\(value < 0 ? "-" : "")\(rounded / unit).\(fraction)"
+}
+
+/// "45 s", "3 min 20 s", "2 h 5 min" or "3 d 4 h".
+func durationText(seconds: Double) -> String {
+  guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "?" }
+  let seconds = Int(seconds.rounded())
+  let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400)
+  func text(_ large: Int, _ largeUnit: String, _ small: Int, _ smallUnit: String) -> String {
+    small == 0 ? "\(large) \(largeUnit)" : "\(large) \(largeUnit) \(small) \(smallUnit)"
+  }
+  if days > 0 { return text(days, "d", hours % 24, "h") }
+  if hours > 0 { return text(hours, "h", minutes % 60, "min") }
+  if minutes > 0 { return text(minutes, "min", seconds % 60, "s") }
+  return "\(seconds) s"
+}
+
+/// The time since `moment`.
+func ageText(_ moment: Timestamp) -> String {
+  durationText(
+    seconds: Double(max(Timestamp.now().milliseconds - moment.milliseconds, 0)) / 1000)
+}

@@ -1,0 +1,103 @@
+public import ArgumentParser
+import DurableIO
+import Glibc
+public import Jobs
+import Spool
+
+/// Which spool is meant.
+struct SpoolOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The folder given to 'ddpmd --root'. Default: $DDPM_ROOT, else the machine's own spool.",
+      valueName: "dir"))
+  var root: String?
+
+  /// The folder, absolute; nil for the machine's spool.
+  private var folder: String? {
+    (root ?? environment("DDPM_ROOT")).flatMap { $0.isEmpty ? nil : absolutePath($0) }
+  }
+
+  var layout: SpoolLayout { folder.map { SpoolLayout(root: $0) } ?? .system }
+
+  var reader: SpoolReader { SpoolReader(layout) }
+
+  /// What starts a daemon for this spool.
+  var startCommand: String {
+    folder.map { "ddpmd --root \(quoted($0))" } ?? "systemctl start ddpmd"
+  }
+
+  /// A `ddpmctl` command line for this spool, to be shown to people.
+  func command(_ arguments: String) -> String {
+    root == nil ? "ddpmctl \(arguments)" : "ddpmctl \(arguments) --root \(quoted(folder ?? ""))"
+  }
+
+  /// Ends with an explanation where there is no spool at all.
+  func requireSpool() throws {
+    if try attempt({ try Directory.exists(layout.jobs) }) { return }
+    let how =
+      folder == nil
+      ? "install and start the service (\(startCommand)), or name a private one with --root"
+      : "check --root, or start the daemon there once: \(startCommand)"
+    throw refusal("there is no spool in \(folder ?? layout.state); \(how)")
+  }
+
+  /// The job that `reference` means.
+  func job(_ reference: JobReference) throws -> JobView {
+    try requireSpool()
+    let job = try attempt { try reader.job(reference) }
+    guard let job else {
+      throw refusal("there is no job \(reference); see: \(command("list"))")
+    }
+    return JobView(job, in: layout)
+  }
+
+  /// Whether a daemon serves the spool. Not knowing counts as yes: no false alarm.
+  var hasDaemon: Bool {
+    do {
+      return try reader.daemon() != nil
+    } catch {
+      return true
+    }
+  }
+}
+
+/// Does what may fail because of the machine; such a failure ends ddpmctl with its reason.
+func attempt<Result>(_ body: () throws -> Result) throws -> Result {
+  do {
+    return try body()
+  } catch let error as SystemError {
+    throw refusal(error.description)
+  }
+}
+
+/// `path` from the root of the file system; relative ones are taken from `folder`, or from the
+/// working directory.
+func absolutePath(_ path: String, in folder: String? = nil) -> String {
+  if path.hasPrefix("/") { return path }
+  return (folder ?? workingDirectory()) + "/" + path
+}
+
+private func workingDirectory() -> String {
+  guard let path = unsafe getcwd(nil, 0) else { return "" }
+  defer { unsafe free(path) }
+  return unsafe String(cString: path)
+}
+
+/// `text` as one word of a shell's command line.
+func quoted(_ text: String) -> String {
+  let isPlain =
+    !text.isEmpty
+    && text.unicodeScalars.allSatisfy {
+      $0.properties.isAlphabetic || $0.properties.numericType != nil
+        || "/_.-+:,@%".unicodeScalars.contains($0)
+    }
+  return isPlain
+    ? text
+    : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#)
+      + "'"
+}
+
+extension JobReference: ExpressibleByArgument {
+  /// A number or a name.
+  public init?(argument: String) { self.init(argument) }
+}

@@ -1,0 +1,70 @@
+import DurableIO
+import Glibc
+
+/// A standard stream, as far as it matters what is at its other end.
+struct Terminal: Sendable {
+  /// Standard output.
+  static let output = Terminal(descriptor: 1)
+  /// Standard error.
+  static let errors = Terminal(descriptor: 2)
+
+  private let descriptor: Int32
+
+  /// Whether somebody watches it live, on something that can redraw a line.
+  var isInteractive: Bool {
+    isatty(descriptor) == 1 && environment("TERM").map { !$0.isEmpty && $0 != "dumb" } == true
+  }
+
+  /// Characters in a line.
+  var width: Int {
+    var size = winsize()
+    let status = unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size)
+    return status == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+  }
+
+  /// Writes all of `text`.
+  func write(_ text: String) { write(Array(text.utf8)[...]) }
+
+  /// Writes all of `bytes`; what cannot be written is lost, as for any standard stream.
+  func write(_ bytes: ArraySlice<UInt8>) {
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = unsafe rest.withUnsafeBytes {
+        unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+      }
+      if count < 0 && errno != EINTR { return }
+      rest = rest.dropFirst(max(count, 0))
+    }
+  }
+
+  /// Everything on standard input, which may be a pipe.
+  ///
+  /// Throws: EFBIG if there are more than `limit` bytes.
+  static func readInput(limit: Int) throws(SystemError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while bytes.count <= limit {
+      let count = unsafe Glibc.read(0, &buffer, buffer.count)
+      if count == 0 { return bytes }
+      if count > 0 {
+        bytes += buffer[..<count]
+      } else if errno != EINTR {
+        throw SystemError(operation: "read", path: "standard input", code: errno)
+      }
+    }
+    throw SystemError(operation: "read", path: "standard input", code: EFBIG)
+  }
+
+  /// Whether characters beyond ASCII are shown as such.
+  static var isUnicode: Bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { environment($0) }
+      .first { !$0.isEmpty }
+    return locale?.uppercased().contains("UTF-8") == true
+      || locale?.uppercased().contains("UTF8") == true
+  }
+}
+
+/// A variable of the environment.
+func environment(_ name: String) -> String? {
+  unsafe getenv(name).map { unsafe String(cString: $0) }
+}
