@@ -16,4 +16,8 @@ int pidfd_open(int pid, unsigned int flags);
 int sched_getaffinity(int pid, unsigned long size, void *mask);
 int posix_spawn_file_actions_addchdir_np(void *actions, const char *path);
 
+/* prctl(2) takes variable arguments, which Swift cannot pass. */
+#include <sys/prctl.h>
+static inline int signal_on_parent_death(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
+
 #endif

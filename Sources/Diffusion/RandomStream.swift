@@ -12,4 +12,8 @@ public enum RandomStream: UInt32, CaseIterable, Sendable {
   case initialNoise = 3
   /// z of a sampling step; counted by (position in the chain, image of the job).
   case samplerNoise = 4
+  /// The order of the data; counted by the epoch.
+  case shuffle = 5
+  /// Whether a training image is mirrored; counted by (optimizer step, image of the batch).
+  case flip = 6
 }

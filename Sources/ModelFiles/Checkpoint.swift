@@ -17,6 +17,9 @@ public struct Checkpoint: Sendable {
   /// The names of the tensors.
   public var names: [String] { file.names }
 
+  /// The number of elements of a tensor; 0 where there is none of that name.
+  public func count(_ name: String) -> Int { file.entry(name)?.count ?? 0 }
+
   /// Reads a tensor; its number of elements must agree.
   public func read(_ name: String, into tensor: Tensor) throws(ModelFileError) {
     guard let entry = file.entry(name), entry.count == tensor.count else {

@@ -1,1 +1,42 @@
-print("placeholder")
+// ddpm-worker: runs one job in its folder and tells the daemon how it goes. People do not type it.
+//
+//     ddpm-worker JOBDIR --threads N
+//
+// Standard output: `WorkerMessage` lines. Standard error: the job's log. Exit codes: `WorkerExit`.
+// SIGTERM, SIGINT, the daemon's death and a closed standard output ask it to stop at the next step
+// boundary, with a checkpoint.
+
+import ArgumentParser
+import Glibc
+import JobRunner
+
+struct DDPMWorker: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ddpm-worker", abstract: "Runs one job of ddpmd, in the job's folder.")
+
+  @Argument(help: "The job's folder, jobs/ID.")
+  var job: String
+
+  @Option(help: "Threads that the job may use.")
+  var threads = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+
+  func validate() throws {
+    guard (1...4096).contains(threads) else {
+      throw ValidationError("--threads \(threads): found \(threads), allowed is 1 to 4096")
+    }
+  }
+
+  func run() throws {
+    StopRequest.listen()
+    let worker = Worker(
+      job: job, threads: threads, progress: ProgressPipe(descriptor: STDOUT_FILENO),
+      isStopRequested: { StopRequest.isMade },
+      log: { line in
+        let bytes = Array("\(line)\n".utf8)
+        unsafe _ = write(STDERR_FILENO, bytes, bytes.count)
+      })
+    throw ExitCode(worker.run())
+  }
+}
+
+DDPMWorker.main()

@@ -1,0 +1,71 @@
+import Datasets
+import DurableIO
+import ModelFiles
+import TensorFiles
+import Training
+
+/// Why a job's run ended before its results were published; decides the worker's exit code.
+public enum JobFailure: Error, Equatable, CustomStringConvertible {
+  /// The job or its input is at fault; running it again cannot help.
+  case failed(reason: String)
+  /// Stopped as asked, with a checkpoint.
+  case stopped
+  /// The machine is at fault (no space, no memory, a failing disk); running it again may help.
+  case machine(reason: String)
+
+  /// The reason, in one sentence.
+  public var description: String {
+    switch self {
+    case .failed(let reason), .machine(let reason): reason
+    case .stopped: "stopped as asked"
+    }
+  }
+}
+
+extension JobFailure {
+  init(_ error: SystemError) {
+    self = error.isTransient ? .machine(reason: "\(error)") : .failed(reason: "\(error)")
+  }
+
+  init(_ error: ModelFileError) {
+    switch error {
+    case .system(let error): self.init(error)
+    case .unusable: self = .failed(reason: "\(error)")
+    }
+  }
+
+  init(_ error: TensorFileError) {
+    if case .system(let error) = error {
+      self.init(error)
+    } else {
+      self = .failed(reason: "\(error)")
+    }
+  }
+
+  init(_ error: DatasetError) {
+    self = error.isTransient ? .machine(reason: "\(error)") : .failed(reason: "\(error)")
+  }
+
+  init(_ error: TrainingError) { self = .failed(reason: "\(error)") }
+}
+
+/// Runs `body`, and turns the errors of the modules below into a `JobFailure`.
+func attempt<Result>(_ body: () throws -> Result) throws(JobFailure) -> Result {
+  do {
+    return try body()
+  } catch let error as JobFailure {
+    throw error
+  } catch let error as SystemError {
+    throw JobFailure(error)
+  } catch let error as ModelFileError {
+    throw JobFailure(error)
+  } catch let error as TensorFileError {
+    throw JobFailure(error)
+  } catch let error as DatasetError {
+    throw JobFailure(error)
+  } catch let error as TrainingError {
+    throw JobFailure(error)
+  } catch {
+    throw .failed(reason: "\(error)")
+  }
+}

@@ -1,0 +1,57 @@
+/// Grids of samples drawn during training, `previews/step-N.png`: always from the same noise, so
+/// that one sees the same pictures become clearer.
+
+import Diffusion
+import DurableIO
+import ModelConfig
+import Models
+import TensorCore
+import Training
+
+/// Draws a training run's previews.
+struct PreviewSampler {
+  /// The name of their folder in the results.
+  static let folder = "previews"
+
+  private static let images = 16
+  private static let steps = 50
+
+  private let trainer: Trainer
+  private let sampler: DDIMSampler
+  private let pool: ThreadPool
+  private let folder: String
+
+  /// Previews of the run of `trainer`, in a folder within the folder `folder`.
+  init(_ trainer: Trainer, _ scheduler: SchedulerConfig, _ pool: ThreadPool, folder: String) {
+    self.trainer = trainer
+    self.pool = pool
+    self.folder = folder + "/" + Self.folder
+    sampler = DDIMSampler(
+      scheduler, steps: min(Self.steps, scheduler.numTrainTimesteps), eta: 0)
+  }
+
+  /// Whether the preview of the state after `step` steps is still to be drawn.
+  func isMissing(step: Int) throws(SystemError) -> Bool { try !Directory.exists(path(step)) }
+
+  /// Draws the preview of the state after `step` steps; returns false if stopped before it was done.
+  func draw(step: Int, shouldStop: () -> Bool) throws(SystemError) -> Bool {
+    try Directory.create(folder)
+    let config = trainer.unet.config
+    let batch = SamplingBatch(
+      images: 0..<Self.images,
+      imageShape: Shape(1, config.sampleSize, config.sampleSize, config.inChannels),
+      sampler: sampler, seed: trainer.recipe.seed,
+      denoisers: trainer.denoisers(weights: trainer.averagedWeights), pool: pool)
+    while !batch.isFinished {
+      if shouldStop() { return false }
+      batch.advance()
+    }
+    try Pictures.writeGrid(of: Pictures.images(batch.x), to: path(step))
+    return true
+  }
+
+  private func path(_ step: Int) -> String {
+    let digits = String(step)
+    return "\(folder)/step-\(String(repeating: "0", count: max(0, 8 - digits.count)))\(digits).png"
+  }
+}

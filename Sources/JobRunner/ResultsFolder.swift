@@ -1,0 +1,82 @@
+/// `results/` of a job: built in `results.partial/`, then renamed, so that it appears whole.
+///
+/// `manifest.json` is written last. It says what the files were made from, names the kernels that
+/// computed them, and lists every other file with its size and SHA-256.
+
+import DurableIO
+import Jobs
+import StrictJSON
+import TensorCore
+
+/// The results of one job while they are being made.
+struct ResultsFolder {
+  /// The value of `schema` in the manifest.
+  static let schema = "ddpm.manifest/1"
+
+  private let directory: JobDirectory
+
+  /// Whether the job's results are published: it is done.
+  static func isPublished(_ directory: JobDirectory) throws(SystemError) -> Bool {
+    try Directory.exists(directory.results)
+  }
+
+  /// The folder in the making, made where missing. Of what an earlier run of the job left, what
+  /// `kept` names stays; all else would be made again.
+  init(_ directory: JobDirectory, keeping kept: Set<String> = []) throws(SystemError) {
+    self.directory = directory
+    try Directory.create(path)
+    for name in try Directory.names(in: path) where !kept.contains(name) {
+      try Directory.removeTree("\(path)/\(name)")
+    }
+    for name in try Directory.names(in: path) {
+      try Directory.removeTemporaries(in: "\(path)/\(name)")
+    }
+  }
+
+  /// Where the files go for now.
+  var path: String { directory.resultsInProgress }
+
+  /// Writes the manifest and gives the folder its final name, durably.
+  ///
+  /// - inputs: what the results were made from, beside the job itself.
+  func publish(spec: JobSpec, inputs: JSONObject) throws(SystemError) {
+    var files: [JSONValue] = []
+    for name in try Self.files(in: path) {
+      let file = "\(path)/\(name)"
+      files.append([
+        "path": .string(name), "bytes": .integer(try FileStatus(ofLink: file).size),
+        "sha256": .string(try SHA256.of(file: file).hex),
+      ])
+    }
+    let manifest: JSONValue = [
+      "schema": .string(Self.schema),
+      "job": spec.json,
+      "inputs": .object(inputs),
+      "kernels": Kernels.inUse,
+      "files": .array(files),
+    ]
+    try AtomicFile.write(manifest.serialized(pretty: true) + "\n", to: path + "/manifest.json")
+    try Directory.renameWithoutReplacing(path, to: directory.results)
+    try Directory.sync(directory.path)
+  }
+
+  /// All regular files below `path`, relative to it, sorted.
+  private static func files(in path: String) throws(SystemError) -> [String] {
+    var files: [String] = []
+    for name in try Directory.names(in: path) where name != "manifest.json" {
+      if try FileStatus(ofLink: "\(path)/\(name)").kind == .directory {
+        files += try Self.files(in: "\(path)/\(name)").map { "\(name)/\($0)" }
+      } else {
+        files.append(name)
+      }
+    }
+    return files
+  }
+}
+
+extension Kernels {
+  /// The builds that compute on this machine; results of others agree to rounding only.
+  static var inUse: JSONValue {
+    ["ckernels": .string(Kernels.active.name), "openblas": .string(BLAS.kernel)]
+  }
+}

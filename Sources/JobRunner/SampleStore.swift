@@ -1,0 +1,80 @@
+/// The images that a sample job has finished, in files of one batch each: `samples/FIRST.npy`,
+/// uint8 N×H×W×C. A batch's file appears whole; what is there is never drawn again.
+
+import DurableIO
+import Images
+import TensorCore
+import TensorFiles
+
+/// Finished batches on disk.
+struct SampleStore {
+  private let path: String
+  private let batches: [Range<Int>]
+  private let shape: Shape
+
+  /// The store in the folder `path`, made where missing, of a job that draws these batches.
+  ///
+  /// - imageShape: 1×H×W×C.
+  init(path: String, batches: [Range<Int>], imageShape: Shape) throws(SystemError) {
+    self.path = path
+    self.batches = batches
+    shape = imageShape
+    try Directory.create(path)
+    try Directory.removeTemporaries(in: path)
+  }
+
+  /// The batches still to be drawn. One whose file is damaged is drawn again.
+  func missing(report: (_ problem: String) -> Void) throws(JobFailure) -> [Range<Int>] {
+    var missing: [Range<Int>] = []
+    for batch in batches {
+      guard try attempt({ try Directory.exists(file(batch)) }) else {
+        missing.append(batch)
+        continue
+      }
+      do {
+        _ = try open(batch)
+      } catch {
+        if case .system(let error) = error { throw JobFailure(error) }
+        report("\(error); its images are drawn again")
+        missing.append(batch)
+      }
+    }
+    return missing
+  }
+
+  /// Stores a finished batch, `x` in [−1, 1], durably.
+  func write(_ batch: Range<Int>, _ x: Tensor) throws(TensorFileError) {
+    try unsafe writeNpy(to: file(batch), shape: [batch.count, shape.h, shape.w, shape.c]) {
+      (index, pixels: UnsafeMutableBufferPointer<UInt8>) throws(TensorFileError) in
+      unsafe bytes(from: x.images(index..<index + 1), into: pixels)
+    }
+  }
+
+  /// The images of a stored batch.
+  func images(_ batch: Range<Int>) throws(TensorFileError) -> [Image] {
+    let file = try open(batch)
+    var images: [Image] = []
+    for index in 0..<batch.count {
+      var pixels = [UInt8](repeating: 0, count: shape.count)
+      try unsafe pixels.withUnsafeMutableBufferPointer { buffer throws(TensorFileError) in
+        try unsafe file.read(from: index * shape.count, into: buffer)
+      }
+      images.append(
+        Image(height: shape.h, width: shape.w, channels: shape.c, pixels: pixels))
+    }
+    return images
+  }
+
+  /// Removes all; the images are published elsewhere.
+  func remove() throws(SystemError) { try Directory.removeTree(path) }
+
+  private func file(_ batch: Range<Int>) -> String { "\(path)/\(batch.lowerBound).npy" }
+
+  private func open(_ batch: Range<Int>) throws(TensorFileError) -> NpyFile {
+    let file = try NpyFile(path: file(batch))
+    guard file.holds(UInt8.self), file.shape == [batch.count, shape.h, shape.w, shape.c] else {
+      throw .damaged(path: file.path, problem: "it does not hold the batch's \(batch.count) images")
+    }
+    return file
+  }
+}

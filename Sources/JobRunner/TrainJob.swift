@@ -1,0 +1,198 @@
+/// A train job from its first step, or from its newest sound checkpoint, to its results.
+///
+/// **Promises.** However often and wherever the run is interrupted, it ends in the same bits. A
+/// checkpoint is written every `checkpoint_every` steps, behind the last step, and when asked to
+/// stop. The results are a model folder with the averaged weights (the plain ones under `raw/`),
+/// `loss.png`, `metrics.jsonl`, `previews/` and `manifest.json`.
+///
+/// **Failures.** Data that cannot be read, or a loss that is not finite, fail the job; the last
+/// good checkpoint stays.
+
+import Datasets
+import Diffusion
+import DurableIO
+import Images
+import Jobs
+import ModelConfig
+import ModelFiles
+import Models
+import StrictJSON
+import TensorCore
+import Training
+
+/// One run of a train job.
+final class TrainJob {
+  private let job: JobSpec
+  private let spec: TrainSpec
+  private let context: JobContext
+  private let trainer: Trainer
+  private let loader: BatchLoader
+  private let metrics: MetricsLog
+  private let checkpoints: CheckpointWriter
+  private let results: ResultsFolder
+  private let previews: PreviewSampler
+  private var pace: Pace
+  /// The step of the newest checkpoint that was begun or found.
+  private var checkpointed: Int
+
+  /// Opens the data, builds the network and takes up where an earlier run left off.
+  init(_ job: JobSpec, _ spec: TrainSpec, _ context: JobContext) throws(JobFailure) {
+    self.job = job
+    self.spec = spec
+    self.context = context
+    let unet = UNet(spec.unet)
+    let recipe = TrainingRecipe(job, spec)
+    let dataset = try attempt { try openDataset(spec, threads: context.threads) }
+    let pool = ThreadPool(threads: context.threads)
+    let trainer = Trainer(unet: unet, scheduler: spec.scheduler, recipe: recipe, pool: pool)
+    self.trainer = trainer
+    let store = try attempt { try CheckpointStore(path: context.directory.checkpoints) }
+    let checkpoint = try attempt { try store.newest(report: context.log) }
+    if let checkpoint {
+      try attempt { try trainer.restore(checkpoint) }
+      if checkpoint.state["kernels"] != Kernels.inUse {
+        context.log(
+          "checkpoint \(checkpoint.step) was computed by other kernels; the result will agree with"
+            + " that of an uninterrupted run to rounding only")
+      }
+      context.log("continues behind step \(checkpoint.step)")
+    }
+    let step = trainer.state.step
+    checkpointed = checkpoint?.step ?? -1
+    checkpoints = CheckpointWriter(store)
+    metrics = try attempt { try MetricsLog(path: context.directory.metrics, after: step) }
+    results = try attempt {
+      try ResultsFolder(context.directory, keeping: [PreviewSampler.folder])
+    }
+    previews = PreviewSampler(trainer, spec.scheduler, pool, folder: results.path)
+    pace = Pace(total: spec.training.steps, done: step)
+    func stream(_ stream: RandomStream) -> Philox {
+      Philox(seed: job.seed, stream: stream.rawValue)
+    }
+    loader = BatchLoader(
+      dataset: dataset, order: EpochShuffle(count: dataset.count, random: stream(.shuffle)),
+      batchSize: spec.training.batchSize,
+      flips: spec.dataset.horizontalFlip ? stream(.flip) : nil, firstStep: step)
+  }
+
+  /// Trains to the end and publishes the results.
+  func run() throws(JobFailure) {
+    while true {
+      try drawPreviewIfDue()
+      guard trainer.state.step < spec.training.steps else { break }
+      try stopIfAsked()
+      try takeStep()
+      let step = trainer.state.step
+      if step % spec.training.checkpointEvery == 0 || step == spec.training.steps {
+        try checkpoint()
+      }
+    }
+    try attempt { try checkpoints.finish() }
+    try attempt { try publish() }
+  }
+
+  private func takeStep() throws(JobFailure) {
+    let pixels = try attempt { try loader.next() }
+    let report: StepReport
+    do {
+      report = try unsafe pixels.withUnsafeBufferPointer { (pixels) throws(TrainingError) in
+        try unsafe trainer.train(pixels)
+      }
+    } catch {
+      try attempt { try checkpoints.finish() }
+      throw .failed(
+        reason: checkpointed > 0
+          ? "\(error); the checkpoint of step \(checkpointed) is in \(context.directory.checkpoints)"
+          : "\(error)")
+    }
+    pace.advance(loss: report.loss)
+    let imagesPerSecond = Double(spec.training.batchSize) / pace.lastSeconds
+    try attempt { try metrics.append(report, imagesPerSecond: imagesPerSecond) }
+    context.progress.report(pace.progress(imagesPerStep: spec.training.batchSize))
+  }
+
+  private func stopIfAsked() throws(JobFailure) {
+    guard context.shouldStop() else { return }
+    try checkpoint()
+    try attempt { try checkpoints.finish() }
+    throw .stopped
+  }
+
+  /// Begins a checkpoint of the state, unless there is one.
+  private func checkpoint() throws(JobFailure) {
+    guard trainer.state.step != checkpointed else { return }
+    try attempt {
+      try metrics.sync()
+      try checkpoints.write(trainer.state, note: ["kernels": Kernels.inUse])
+    }
+    checkpointed = trainer.state.step
+  }
+
+  /// Draws the preview of this step if one is wanted and none is there: drawing one may have been
+  /// interrupted, or the run set back to an earlier step.
+  private func drawPreviewIfDue() throws(JobFailure) {
+    let (step, every) = (trainer.state.step, spec.training.previewEvery)
+    guard every > 0, step > 0, step % every == 0,
+      try attempt({ try previews.isMissing(step: step) })
+    else { return }
+    let isDone = try attempt { try previews.draw(step: step, shouldStop: context.shouldStop) }
+    if !isDone { try stopIfAsked() }
+    try attempt { try writeLossCurve() }
+    pace.rest()
+  }
+
+  private func writeLossCurve() throws(SystemError) {
+    let plot = Plot(
+      title: job.name, xLabel: "step", yLabel: "loss",
+      points: metrics.losses.enumerated().map { (x: Double($0 + 1), y: $1) })
+    try AtomicFile.write(encodePNG(plot.image), to: results.path + "/loss.png")
+  }
+
+  private func publish() throws {
+    try DiffusersFolder.write(
+      to: results.path, unet: trainer.unet, weights: trainer.averagedWeights,
+      scheduler: spec.scheduler)
+    if spec.ema.enabled {
+      try DiffusersFolder.write(
+        to: results.path + "/raw", unet: trainer.unet, weights: trainer.weights,
+        scheduler: spec.scheduler)
+    }
+    try writeLossCurve()
+    try AtomicFile.write(
+      try readFile(context.directory.metrics, limit: .max - 1), to: results.path + "/metrics.jsonl")
+    try results.publish(spec: job, inputs: ["dataset": .string(spec.dataset.path)])
+  }
+}
+
+extension TrainingRecipe {
+  /// The numerics' view of a job.
+  fileprivate init(_ job: JobSpec, _ spec: TrainSpec) {
+    self.init(
+      seed: job.seed, batchSize: spec.training.batchSize, shards: spec.training.shards,
+      learningRate: LearningRateSchedule(
+        peak: spec.optimizer.learningRate, warmupSteps: spec.optimizer.warmupSteps))
+    optimizer.beta1 = spec.optimizer.betas[0]
+    optimizer.beta2 = spec.optimizer.betas[1]
+    optimizer.epsilon = spec.optimizer.epsilon
+    optimizer.weightDecay = spec.optimizer.weightDecay
+    optimizer.decoupled = spec.optimizer.algorithm == .adamw
+    gradientClipping = spec.optimizer.gradientClipping
+    average = spec.ema.enabled ? ExponentialMovingAverage(decay: spec.ema.decay) : nil
+  }
+}
+
+/// The images that a job trains on, in the size that its network wants.
+private func openDataset(
+  _ spec: TrainSpec, threads: Int
+) throws(DatasetError) -> any Dataset {
+  let format: DatasetFormat =
+    switch spec.dataset.format {
+    case .idx: .idx
+    case .images: .images
+    case .cifar10: .cifar10
+    case .npy: .npy
+    }
+  return try Datasets.openDataset(
+    path: spec.dataset.path, format: format, size: spec.unet.sampleSize,
+    channels: spec.unet.inChannels, limit: spec.dataset.limit, threads: threads)
+}

@@ -1,0 +1,102 @@
+/// One run of one job, from the lock on its folder to the exit code.
+///
+/// **Promises.** At most one worker works on a job: it holds the folder's lock as long as it lives.
+/// It writes inside the folder only. It ends with `WorkerExit.finished` once the results are
+/// published, also if they already were; with `stopped` when asked to stop (then with a checkpoint),
+/// when a twin is alive, or when the machine is at fault; with `failed` when running again cannot
+/// help. What it has to say goes to the daemon as `WorkerMessage`s and to `log` as text.
+
+import Datasets
+import DurableIO
+import Glibc
+import Jobs
+import TensorCore
+
+/// Runs jobs.
+public struct Worker {
+  private let directory: JobDirectory
+  private let threads: Int
+  private let progress: ProgressPipe
+  private let isStopRequested: () -> Bool
+  private let log: (String) -> Void
+
+  /// A worker for the job in folder `path`.
+  ///
+  /// - threads: as many as the job may use; it may want fewer.
+  /// - isStopRequested: asked at every step boundary.
+  /// - log: takes a line without its newline.
+  public init(
+    job path: String, threads: Int, progress: ProgressPipe,
+    isStopRequested: @escaping () -> Bool, log: @escaping (String) -> Void
+  ) {
+    directory = JobDirectory(path: Self.absolute(path))
+    self.threads = threads
+    self.progress = progress
+    self.isStopRequested = isStopRequested
+    self.log = log
+  }
+
+  /// Runs the job; returns the exit code.
+  public func run() -> Int32 {
+    do throws(JobFailure) {
+      guard let lock = try attempt({ try FileLock.acquire(directory.lock) }) else {
+        throw JobFailure.machine(reason: "another worker holds \(directory.lock)")
+      }
+      defer { lock.release() }
+      try work()
+      progress.send(.finished)
+      return WorkerExit.finished
+    } catch {
+      log("\(error)")
+      switch error {
+      case .failed(let reason):
+        progress.send(.failed(reason: reason))
+        return WorkerExit.failed
+      case .stopped:
+        progress.send(.stopped)
+        return WorkerExit.stopped
+      case .machine:
+        // The daemon finds the reason in the log.
+        return WorkerExit.stopped
+      }
+    }
+  }
+
+  /// What is wrong with this machine's matrix products; looked at once in a process.
+  private static let blasFault = BLAS.fault()
+
+  private func work() throws(JobFailure) {
+    let job = try envelope().spec
+    if try attempt({ try ResultsFolder.isPublished(directory) }) { return }
+    if let fault = Self.blasFault { throw .failed(reason: fault) }
+    switch job.work {
+    case .train(let spec):
+      try TrainJob(job, spec, context(wanting: spec.training.threads)).run()
+    case .sample(let spec):
+      try SampleJob(job, spec, context(wanting: spec.threads)).run()
+    }
+  }
+
+  private func context(wanting wanted: Int?) -> JobContext {
+    let (progress, isStopRequested) = (progress, isStopRequested)
+    return JobContext(
+      directory: directory, threads: min(threads, wanted ?? threads), progress: progress,
+      shouldStop: { isStopRequested() || progress.isBroken }, log: log)
+  }
+
+  private func envelope() throws(JobFailure) -> Envelope {
+    let bytes = try attempt { try readFile(directory.job) }
+    do {
+      return try Envelope.parse(bytes)
+    } catch {
+      throw .failed(reason: "\(directory.job): \(error)")
+    }
+  }
+
+  /// `path` without a slash at its end, and from the root.
+  private static func absolute(_ path: String) -> String {
+    guard let resolved = unsafe realpath(path, nil) else { return path }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+}

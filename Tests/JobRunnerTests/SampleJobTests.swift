@@ -1,0 +1,140 @@
+import DurableIO
+import Images
+import JobRunner
+import Jobs
+import ModelConfig
+import StrictJSON
+import TensorCore
+import TensorFiles
+import Testing
+
+struct SampleJobTests {
+  /// Jobs of which number 1 has trained a model, called `model`.
+  private func jobsWithModel() throws -> Jobs {
+    let jobs = try Jobs()
+    try jobs.add(
+      1,
+      jobs.train { $0.training.steps = 3 }, name: "model")
+    #expect(try jobs.run(1).code == WorkerExit.finished)
+    return jobs
+  }
+
+  private static let files = ["samples.npy", "grid.png"] + (0..<5).map { "samples/\($0).png" }
+
+  private static let samplers = [
+    SamplerSpec.ddpm, .ddim(steps: 7, eta: 0), .ddim(steps: 7, eta: 1),
+  ]
+
+  @Test(arguments: samplers)
+  func batchesThreadsAndInterruptionsDoNotChangeImages(sampler: SamplerSpec) throws {
+    let jobs = try jobsWithModel()
+    try jobs.add(2, jobs.sample(.job(1)) { $0.sampler = sampler })
+    let run = try jobs.run(2)
+    #expect(run.code == WorkerExit.finished && run.messages.last == .finished)
+    for (id, batchSize) in [(3, 1), (4, 2), (5, 5)] {
+      try jobs.add(
+        id,
+        jobs.sample(.job(1)) { spec in
+          spec.sampler = sampler
+          spec.batchSize = batchSize
+        })
+      #expect(try jobs.runInPieces(id, polls: [3, 5, 2, 9]) > 1)
+      for file in Self.files { #expect(try jobs.sum(id, file) == jobs.sum(2, file)) }
+      #expect(try !Directory.exists(jobs.directory(id).path + "/samples"))
+    }
+  }
+
+  @Test func theFormsOfOutputShowTheSameImages() throws {
+    let jobs = try jobsWithModel()
+    try jobs.add(2, jobs.sample(.jobNamed("model")))
+    #expect(try jobs.run(2).code == WorkerExit.finished)
+    let results = jobs.directory(2).results
+    let array = try NpyFile(path: results + "/samples.npy")
+    #expect(array.shape == [5, 8, 8, 1] && array.holds(UInt8.self))
+    for index in 0..<5 {
+      var pixels = [UInt8](repeating: 0, count: 64)
+      try unsafe pixels.withUnsafeMutableBufferPointer { buffer in
+        try unsafe array.read(from: 64 * index, into: buffer)
+      }
+      #expect(try loadImage(path: results + "/samples/\(index).png").pixels == pixels)
+    }
+    let manifest = try jobs.json(results + "/manifest.json")
+    #expect(
+      try manifest["inputs"]?["weights"]?["sha256"]?.string
+        == jobs.sum(1, "unet/diffusion_pytorch_model.safetensors"))
+    #expect(manifest["files"]?.array?.count == 7)
+  }
+
+  /// The seed's own noise, given as a file in diffusers' layout, changes nothing.
+  @Test func startsFromTheNoiseGiven() throws {
+    let jobs = try jobsWithModel()
+    try jobs.add(2, jobs.sample(.job(1)))
+    try jobs.run(2)
+    let noise = FloatBuffer(count: 64)
+    let file = jobs.path + "/noise.npy"
+    try unsafe writeNpy(to: file, shape: [5, 1, 8, 8]) {
+      (index, values: UnsafeMutableBufferPointer<Float>) in
+      Philox(seed: 42, stream: 3).fillNormal(noise.all, step: 0, image: UInt32(index))
+      unsafe _ = values.update(fromContentsOf: noise.all.elements)
+    }
+    try jobs.add(
+      3,
+      jobs.sample(.path(jobs.directory(1).results)) { spec in
+        spec.initialNoise = file
+        spec.batchSize = 2
+      })
+    #expect(try jobs.run(3, threads: 2).code == WorkerExit.finished)
+    #expect(try jobs.sum(3, "samples.npy") == jobs.sum(2, "samples.npy"))
+
+    try jobs.add(
+      4,
+      jobs.sample(.job(1)) { spec in
+        spec.initialNoise = file
+        spec.count = 6
+      })
+    let run = try jobs.run(4)
+    #expect(run.code == WorkerExit.failed)
+    #expect(run.reason?.contains("[5, 1, 8, 8]") == true)
+    #expect(run.reason?.contains("[6, 1, 8, 8]") == true)
+  }
+
+  @Test func aResumedJobUsesTheModelItBeganWith() throws {
+    let jobs = try jobsWithModel()
+    try jobs.add(2, jobs.sample(.jobNamed("model")))
+    #expect(try jobs.run(2, stopAfter: 3).code == WorkerExit.stopped)
+    // A newer model of that name appears.
+    try jobs.add(
+      3, jobs.train { $0.training.steps = 1 }, name: "model")
+    try jobs.run(3)
+    #expect(try jobs.run(2).code == WorkerExit.finished)
+    let manifest = try jobs.json(jobs.directory(2).results + "/manifest.json")
+    #expect(manifest["inputs"]?["model"]?.string?.hasSuffix("/jobs/1/results") == true)
+
+    // The model changes under the job.
+    try jobs.add(4, jobs.sample(.job(1)))
+    #expect(try jobs.run(4, stopAfter: 3).code == WorkerExit.stopped)
+    let weights = jobs.directory(1).results + "/unet/diffusion_pytorch_model.safetensors"
+    var bytes = try readFile(weights)
+    bytes[bytes.count - 1] ^= 1
+    try AtomicFile.write(bytes, to: weights)
+    let run = try jobs.run(4)
+    #expect(run.code == WorkerExit.failed && run.reason?.contains("has changed") == true)
+  }
+
+  @Test func modelsThatCannotBeUsedFailTheJob() throws {
+    let jobs = try jobsWithModel()
+    try jobs.add(2, jobs.train())
+    let cases: [(ModelReference, String)] = [
+      (.job(9), "no job 9"), (.job(2), "job 2 has no results"), (.jobNamed("nobody"), "\"nobody\""),
+      (.path(jobs.path + "/nowhere"), "nowhere"), (.job(3), "is a sample job"),
+    ]
+    for (index, (model, words)) in cases.enumerated() {
+      try jobs.add(3 + index, jobs.sample(model))
+      let run = try jobs.run(3 + index)
+      #expect(run.code == WorkerExit.failed)
+      #expect(run.reason?.contains(words) == true, "\(run.reason ?? "")")
+    }
+    try jobs.add(20, jobs.sample(.job(1)) { $0.sampler = .ddim(steps: 21, eta: 0) })
+    #expect(try jobs.run(20).reason?.contains("found 21") == true)
+  }
+}
