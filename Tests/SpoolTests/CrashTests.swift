@@ -12,7 +12,7 @@ import Testing
 
   /// A spool with a queued job 1, and in drop/: a job, a submission, a command and a bad file.
   private func prepare() throws -> TestSpool {
-    let spool = try TestSpool()
+    let spool = try TestSpool(onDisk: false)
     try spool.drop("a.json", jobFile("first"))
     try spool.startDaemon()
     try spool.drop("b.json", jobFile("second"))

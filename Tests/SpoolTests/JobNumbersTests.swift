@@ -18,7 +18,7 @@ import Testing
   }
 
   @Test func areNotGivenAgainWhereverTheDaemonDies() throws {
-    let spool = try TestSpool()
+    let spool = try TestSpool(onDisk: false)
     var seen: [Int] = []
     for index in stride(from: 0, to: 120, by: 3) {
       try spool.drop("job.json", jobFile("job"))

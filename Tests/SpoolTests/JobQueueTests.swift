@@ -74,7 +74,7 @@ import Testing
     new.reason = "the worker crashed: \"killed\"\nby SIGKILL"
     var index = 0
     while true {
-      let spool = try TestSpool()
+      let spool = try TestSpool(onDisk: false)
       try spool.queue.add(old, to: .running)
       let plan = FaultPlan(at: index, fault)
       Syscalls.$faults.withValue(plan) {

@@ -8,7 +8,7 @@ import Testing
 @Suite struct RecoveryTests {
   /// Jobs `names`, numbered from 1, moved to where the test wants them.
   private func spool(_ states: [JobState]) throws -> TestSpool {
-    let spool = try TestSpool()
+    let spool = try TestSpool(onDisk: false)
     for index in states.indices { try spool.drop("\(index).json", jobFile("job-\(index + 1)")) }
     try spool.startDaemon()
     for (index, state) in states.enumerated() where state != .queued {

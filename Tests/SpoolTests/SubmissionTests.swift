@@ -50,7 +50,7 @@ import Testing
   func theFileAppearsWholeOrNotAtAll(fault: FaultPlan.Fault) throws {
     var index = 0
     while true {
-      let spool = try TestSpool()
+      let spool = try TestSpool(onDisk: false)
       let plan = FaultPlan(at: index, fault)
       let token = Syscalls.$faults.withValue(plan) {
         try? Submission.submit(Array(jobFile("job").utf8), to: spool.layout)
