@@ -4,8 +4,8 @@ import Synchronization
 /// Decides, call by call, which system calls of the current task fail. For tests.
 ///
 /// Two kinds of fault: one call fails and life goes on (a full disk that clears), or the process
-/// dies at that call (`crash`): the call and all later ones have no effect, except that a write
-/// under way leaves its first half behind, as a killed process may.
+/// dies at that call: it and all later ones have no effect. Either way a write that meets its
+/// fault leaves the first half of its bytes behind.
 package final class FaultPlan: Sendable {
   /// What happens at the chosen call.
   package enum Fault: Sendable, Equatable {
@@ -25,7 +25,8 @@ package final class FaultPlan: Sendable {
   enum Verdict: Equatable {
     case proceed
     case fail(Int32)
-    case tear
+    /// Fails after half of its work.
+    case tear(Int32)
   }
 
   private let index: Int
@@ -62,11 +63,12 @@ package final class FaultPlan: Sendable {
       return calls.count - 1
     }
     Syscalls.$faults.withValue(nil) { prelude(call) }
+    let code: Int32
     switch fault {
-    case .failure(let code): return number == index ? .fail(code) : .proceed
-    case .crash:
-      if number < index { return .proceed }
-      return number == index && operation == "write" ? .tear : .fail(EIO)
+    case .failure(let errno): code = errno
+    case .crash: code = EIO
     }
+    if number == index { return operation == "write" ? .tear(code) : .fail(code) }
+    return number > index && fault == .crash ? .fail(code) : .proceed
   }
 }

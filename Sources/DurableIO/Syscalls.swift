@@ -16,8 +16,8 @@ package enum Syscalls {
   ) throws(SystemError) -> Result {
     switch faults?.next(operation, path) ?? .proceed {
     case .proceed: break
-    case .fail(let code): throw SystemError(operation: operation, path: path, code: code)
-    case .tear: throw SystemError(operation: operation, path: path, code: EIO)
+    case .fail(let code), .tear(let code):
+      throw SystemError(operation: operation, path: path, code: code)
     }
     while true {
       let result = body()
@@ -26,18 +26,16 @@ package enum Syscalls {
     }
   }
 
-  /// One `write`, which may write less than asked. A crash tears it.
+  /// One `write`, which may write less than asked.
   static func write(
     _ descriptor: Int32, _ path: String, _ bytes: UnsafeRawBufferPointer
   ) throws(SystemError) -> Int {
-    if let faults {
-      switch faults.next("write", path) {
-      case .proceed: break
-      case .fail(let code): throw SystemError(operation: "write", path: path, code: code)
-      case .tear:
-        _ = unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count / 2)
-        throw SystemError(operation: "write", path: path, code: EIO)
-      }
+    switch faults?.next("write", path) ?? .proceed {
+    case .proceed: break
+    case .fail(let code): throw SystemError(operation: "write", path: path, code: code)
+    case .tear(let code):
+      _ = unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count / 2)
+      throw SystemError(operation: "write", path: path, code: code)
     }
     while true {
       let written = unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)

@@ -53,6 +53,10 @@ import Testing
         try log.sync()
       },
       check: { folder, _ in
+        if fault != .crash, try Directory.exists(folder("log")) {
+          let last = try readFile(folder("log")).last
+          #expect(last == nil || last == UInt8(ascii: "\n"), "half a line is taken back")
+        }
         let log = try AppendLog(folder("log"))
         try log.append("last")
         let lines = try AppendLog.lines(of: folder("log"))
