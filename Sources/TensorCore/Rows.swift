@@ -25,20 +25,6 @@ public func copy(_ x: Matrix, into y: Matrix, using kernels: Kernels = .active) 
     x.base, Int64(x.stride), y.base, Int64(y.stride), Int64(x.rows), Int64(x.columns))
 }
 
-/// In place: each row of x becomes softmax(scale·row).
-public func softmax(_ x: Tensor, scale: Float, using kernels: Kernels = .active) {
-  unsafe kernels.functions.softmax(x.base, Int64(x.shape.rows), Int64(x.shape.c), scale)
-}
-
-/// In place: `gradient`, of softmax's output `probabilities`, becomes that of its unscaled input.
-public func softmaxBackward(
-  _ gradient: Tensor, probabilities: Tensor, scale: Float, using kernels: Kernels = .active
-) {
-  precondition(gradient.shape == probabilities.shape, "operands differ in shape")
-  unsafe kernels.functions.softmax_backward(
-    probabilities.base, gradient.base, Int64(gradient.shape.rows), Int64(gradient.shape.c), scale)
-}
-
 /// Nearest-neighbour enlargement, N×H×W×C to N×2H×2W×C.
 public func upsample(_ x: Tensor, into y: Tensor, using kernels: Kernels = .active) {
   let s = x.shape

@@ -28,6 +28,17 @@ typedef struct {
   float coupled_decay, decoupled_keep;
 } ddpm_adam;
 
+/// One head of an image: `tokens` rows of `dim` floats, `stride` apart.
+typedef struct {
+  int64_t tokens, dim, stride;
+  float scale;
+} ddpm_attention;
+
+/// Floats that hold a block's scores and its panels in either direction.
+static inline int64_t ddpm_attention_floats(int64_t tokens, int64_t dim) {
+  return 32 * (3 * dim + 2 * tokens) + tokens;
+}
+
 /// A 3×3 convolution with stride 1 that keeps n images of h×w; channels are multiples of 16.
 typedef struct {
   int64_t n, h, w, inputs, outputs;
@@ -79,10 +90,14 @@ typedef struct {
                               float *dgamma, float *dbeta, float *scratch, int64_t rows, int64_t c,
                               int64_t groups, bool silu);
 
-  /// In place: each row becomes softmax(scale·row).
-  void (*softmax)(float *x, int64_t rows, int64_t c, float scale);
-  /// In place on dp: the gradient of scale·row, p being softmax's output.
-  void (*softmax_backward)(const float *p, float *dp, int64_t rows, int64_t c, float scale);
+  /// One head: out = softmax(scale·q·kᵀ)·v. `statistics` receives 2·tokens floats for the backward
+  /// pass; `scratch` holds ddpm_attention_floats.
+  void (*attention)(ddpm_attention g, const float *q, const float *k, const float *v, float *out,
+                    float *statistics, float *scratch);
+  /// The gradients of q, k and v, overwritten, given out and that one's gradient.
+  void (*attention_backward)(ddpm_attention g, const float *q, const float *k, const float *v,
+                             const float *out, const float *dout, const float *statistics,
+                             float *dq, float *dk, float *dv, float *scratch);
 
   /// One image's output rows y0 ..< y1 as patches: ((y1 − y0)·ow) × (k·k·c).
   void (*im2col)(ddpm_window g, const float *x, float *patches, int64_t y0, int64_t y1);

@@ -1,0 +1,47 @@
+import Foundation
+import Testing
+
+/// Conventions that a reader relies on and the compiler does not check.
+@Suite struct ConventionTests {
+  /// The only files that may step outside Swift's concurrency checks, each with its reason inside.
+  private let unchecked: Set = [
+    "Sources/TensorCore/Kernels.swift", "Sources/TensorCore/Tensor.swift",
+    "Sources/TensorCore/ThreadPool.swift",
+  ]
+
+  @Test func escapeHatchesStayInTheirPlaces() throws {
+    for file in try Tree.files("Sources", [".swift"]) {
+      let code = try Tree.text(file).split(separator: "\n").filter {
+        !$0.trimmingCharacters(in: .whitespaces).hasPrefix("//")
+      }.joined(separator: "\n")
+      for word in ["try!", "fatalError(", "as! ", "nonisolated(unsafe)"] {
+        #expect(!code.contains(word), "\(file) has \(word)")
+      }
+      if code.contains("@unchecked Sendable") { #expect(unchecked.contains(file), "\(file)") }
+    }
+  }
+
+  @Test func filesArePublishedByDurableIOAlone() throws {
+    for file in try Tree.files("Sources", [".swift"]) where !file.hasPrefix("Sources/DurableIO/") {
+      let code = try Tree.text(file)
+      for call in [
+        " rename(", " renameat2(", " fsync(", " unlink(", "FileManager", ".write(to: URL",
+      ] {
+        #expect(!code.contains(call), "\(file) calls\(call)")
+      }
+    }
+  }
+
+  /// Each invariant of docs/ARCHITECTURE.md names its test as `Suite.function`.
+  @Test func documentedInvariantsHaveTheirTests() throws {
+    let tests = try Tree.files("Tests", [".swift"]).map(Tree.text).joined(separator: "\n")
+    let document = try Tree.text("docs/ARCHITECTURE.md")
+    let names = document.matches(of: /`([A-Z][A-Za-z0-9]*)\.([a-z][A-Za-z0-9]*)`/)
+    #expect(names.count >= 10)
+    for name in names {
+      let (suite, function) = (name.output.1, name.output.2)
+      #expect(tests.contains("struct \(suite) ") || tests.contains("enum \(suite) "), "\(suite)")
+      #expect(tests.contains("func \(function)("), "\(suite).\(function)")
+    }
+  }
+}
