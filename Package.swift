@@ -111,7 +111,7 @@ let package = Package(
     tests("ModelConfig", imports: ["StrictJSON"]),
     tests("Jobs", imports: ["StrictJSON", "ModelConfig"]),
     tests("Spool", imports: ["DurableIO", "Jobs", "StrictJSON"]),
-    tests("Supervision", imports: ["Spool", "Jobs", "DurableIO"]),
+    tests("Supervision", imports: ["Spool", "Jobs", "DurableIO", logging]),
     tests("TensorCore"),
     tests("TensorFiles", imports: ["DurableIO", "TensorCore"], data: ["Fixtures"]),
     tests(

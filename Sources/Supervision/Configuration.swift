@@ -14,6 +14,7 @@ public struct Configuration: Equatable, Sendable {
   public var stopGrace = Duration.seconds(60)
   /// A job that crashes this often without a new checkpoint has failed.
   public var crashLimit = 5
+  /// The least important messages that are logged.
   public var logLevel = Logger.Level.info
 
   /// The defaults.
@@ -83,8 +84,10 @@ public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
   public let file: String
   /// From 1; nil if the problem is not in a line.
   public let line: Int?
+  /// What was found and what is allowed.
   public let problem: String
 
+  /// `FILE:LINE: PROBLEM`.
   public var description: String { "\(file)\(line.map { ":\($0)" } ?? ""): \(problem)" }
 }
 

@@ -7,7 +7,9 @@ public import Logging
 
 /// Writes log messages for the journal or for a terminal.
 public struct ServiceLog: LogHandler {
+  /// The least important level that is written.
   public var logLevel: Logger.Level
+  /// Not written.
   public var metadata = Logger.Metadata()
   private let isJournal: Bool
   private let write: @Sendable (String) -> Void
@@ -29,11 +31,13 @@ public struct ServiceLog: LogHandler {
     self.write = write
   }
 
+  /// One value of `metadata`.
   public subscript(metadataKey key: String) -> Logger.MetadataValue? {
     get { metadata[key] }
     set { metadata[key] = newValue }
   }
 
+  /// Writes a message.
   public func log(event: LogEvent) {
     let prefix = isJournal ? "<\(event.level.priority)>" : "ddpmd: \(event.level.word)"
     // A message of several lines is several entries of one priority.

@@ -14,13 +14,17 @@ public import Spool
 
 /// Where the daemon works, and with what.
 public struct SupervisorSetup: Sendable {
+  /// The spool that is served.
   public var layout: SpoolLayout
+  /// What the administrator decided.
   public var configuration: Configuration
   /// The absolute path of `ddpm-worker`.
   public var worker: String
   /// Threads of one worker.
   public var threads: Int
+  /// Who is told how the daemon is.
   public var notifier = ServiceNotifier.systemd
+  /// Where the daemon says what it does.
   public var log: Logger
 
   /// A setup for the daemon of `layout`.
@@ -39,9 +43,12 @@ public struct SupervisorSetup: Sendable {
 public enum SupervisorError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Another daemon, with that process id if it is known, serves the spool.
   case anotherDaemon(state: String, processID: Int32?)
+  /// The machine is at fault.
   case system(SystemError)
+  /// The state on disk is not what a daemon leaves.
   case spool(SpoolError)
 
+  /// One sentence.
   public var description: String {
     switch self {
     case .anotherDaemon(let state, let processID):

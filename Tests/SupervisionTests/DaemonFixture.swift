@@ -1,0 +1,161 @@
+// A real supervisor on a spool of its own in a temporary folder, with a script for a worker.
+
+import DurableIO
+import Glibc
+import Jobs
+import Logging
+import Spool
+import Synchronization
+import Testing
+
+@testable import Supervision
+
+/// What tests share between lives of a daemon: the folder, which goes with the object.
+final class TestSpool: Sendable {
+  let root: String
+  let layout: SpoolLayout
+  let worker: String
+
+  /// - worker: a shell script that gets the job's directory as `$1`.
+  init(worker script: String) throws {
+    var template = Array("/tmp/ddpmd-test-XXXXXX".utf8CString)
+    root = try #require(unsafe mkdtemp(&template).map { unsafe String(cString: $0) })
+    layout = SpoolLayout(root: root)
+    worker = root + "/worker"
+    try layout.createDirectories()
+    try AtomicFile.write("#!/bin/sh\n" + script + "\n", to: worker, mode: 0o755)
+  }
+
+  deinit { try? Directory.removeTree(root) }
+
+  func directory(_ id: Int) -> JobDirectory { layout.jobDirectory(id) }
+
+  /// The job as a user sees it.
+  func job(_ id: Int) throws -> SpoolReader.Job? { try SpoolReader(layout).job(id) }
+
+  /// What happened to the job, in order.
+  func history(_ id: Int) throws -> [JobEvent.Kind] {
+    try SpoolReader(layout).events(of: id).map(\.kind)
+  }
+
+  /// Puts a file into `drop/`.
+  func submit(_ text: String) throws -> Submission.Token {
+    try Submission.submit(Array(text.utf8), to: layout)
+  }
+
+  /// Submits a job that the worker need not understand and waits for its number.
+  func submitJob(_ name: String = "job", model: String = #"{"path": "/model"}"#) async throws -> Int
+  {
+    let token = try submit(
+      """
+      {"schema": "ddpm.job/1", "kind": "sample", "name": "\(name)", "seed": 1, "count": 1,
+       "model": \(model)}
+      """)
+    return try await accepted(token)
+  }
+
+  func accepted(_ token: Submission.Token) async throws -> Int {
+    var outcome = Submission.Outcome.pending
+    try await until("the submission is decided on") {
+      outcome = try Submission.outcome(of: token, in: layout)
+      return outcome != .pending
+    }
+    guard case .accepted(let id) = outcome else {
+      Issue.record("not accepted: \(outcome)")
+      return 0
+    }
+    return id
+  }
+
+  func cancel(_ id: Int) async throws {
+    #expect(try await accepted(try submit(cancellation(of: id))) == id)
+  }
+
+  func waitFor(_ id: Int, _ state: JobState) async throws {
+    try await until("job \(id) is \(state)") { try job(id)?.state == state }
+  }
+
+  /// Waits for a file that a script makes to say how far it is.
+  func waitFor(file: String) async throws {
+    try await until("\(file) exists") { try Directory.exists(file) }
+  }
+}
+
+/// One life of a daemon.
+final class TestDaemon: Sendable {
+  private let task: Task<Void, Never>
+  private let stopRequest: @Sendable () -> Void
+
+  init(
+    _ spool: TestSpool, maxWorkers: Int = 1, adjust: (inout SchedulingPolicy) -> Void = { _ in },
+    notifier: ServiceNotifier? = nil
+  ) throws {
+    var policy = SchedulingPolicy()
+    policy.maxWorkers = maxWorkers
+    policy.crashDelays = [.milliseconds(1)]
+    policy.retryDelays = [.milliseconds(1)]
+    adjust(&policy)
+    var admission = Admission.Policy()
+    admission.settleSeconds = 0
+    admission.freeSpaceFloor = 0
+    var setup = SupervisorSetup(
+      layout: spool.layout, configuration: Configuration(), worker: spool.worker, threads: 3,
+      log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let said = Box()
+    setup.notifier = notifier ?? ServiceNotifier { said.append($0) }
+    messages = said
+    let supervisor = try Supervisor(setup, policy: policy, admission: admission)
+    stopRequest = supervisor.stop
+    task = Task.detached { await supervisor.run() }
+  }
+
+  /// What the daemon told the service manager.
+  let messages: Box
+
+  /// Stops the daemon and waits for its end.
+  func stop() async {
+    stopRequest()
+    await task.value
+  }
+
+  /// Asks it to stop, without waiting.
+  func requestStop() { stopRequest() }
+
+  /// Waits for the daemon's end.
+  func end() async { await task.value }
+
+  final class Box: Sendable {
+    private let list = Mutex<[String]>([])
+    var all: [String] { list.withLock { $0 } }
+    func append(_ text: String) { list.withLock { $0.append(text) } }
+  }
+}
+
+/// Waits until `condition` holds; a test that waits in vain fails.
+func until(_ what: String, _ condition: () throws -> Bool) async throws {
+  for _ in 0..<6000 {
+    if try condition() { return }
+    try await Task.sleep(for: .milliseconds(5))
+  }
+  Issue.record("waited in vain until \(what)")
+  throw CancellationError()
+}
+
+/// A command file.
+func cancellation(of id: Int) -> String {
+  #"{"schema": "ddpm.command/1", "command": "cancel", "job": \#(id)}"#
+}
+
+/// Shell fragments for workers.
+enum Script {
+  static let finish = #"mkdir "$1/results"; echo '{"finished": true}'; exit 0"#
+  /// Says that it is up, and works until it is asked to stop.
+  static let workUntilStopped = #"trap 'exit 75' TERM; touch "$1/up"; while :; do sleep 0.02; done"#
+  /// Says that it is up, and does not stop.
+  static let hang = #"trap '' TERM; touch "$1/up"; while :; do sleep 0.02; done"#
+
+  /// Does `first` in the first run of a job, and `then` in later ones.
+  static func once(_ first: String, then: String) -> String {
+    #"if ! [ -e "$1/again" ]; then touch "$1/again"; \#(first); fi; \#(then)"#
+  }
+}
