@@ -26,6 +26,14 @@ public struct Admission {
     case waiting(name: String, reason: String, retryAfter: Duration)
     /// The machine is at fault; the file (all of them, if `name` is nil) stays where it is.
     case blocked(name: String?, SystemError)
+
+    /// Whether the file has come to its end.
+    public var isFinal: Bool {
+      switch self {
+      case .admitted, .commanded, .rejected: true
+      case .waiting, .blocked: false
+      }
+    }
   }
 
   /// What admission can be told.
@@ -64,35 +72,56 @@ public struct Admission {
     numbers = try JobNumbers(layout)
   }
 
-  /// Looks at everything in `claim/` and `drop/`.
-  public mutating func scan() -> [Outcome] {
+  /// Looks at everything in `claim/` and `drop/`, there in the order in which it arrived.
+  ///
+  /// - limit: After bringing so many files in `drop/` to their end it leaves the rest to the next
+  ///   scan, so that a flood of files does not keep the daemon from everything else.
+  public mutating func scan(atMost limit: Int = .max) -> [Outcome] {
     finishClaims()
-      + forEach(in: layout.drop) { (admission, name) throws(SystemError) in
-        SubmittedFile.isCandidate(name) ? try admission.take(name) : nil
-      }
+      + forEach(
+        Self.arrivals, in: layout.drop, atMost: limit
+      ) { (admission, name) throws(SystemError) in try admission.take(name) }
+  }
+
+  /// The names in `drop` that may be looked at, by the time of their last change: the kernel's,
+  /// which nobody can set. Those of one tick of its clock are in the order of their names.
+  private static func arrivals(in drop: String) throws(SystemError) -> [String] {
+    let candidates = try Directory.names(in: drop).filter(SubmittedFile.isCandidate)
+    let arrivals = candidates.map { name in
+      // A file without a status is met again when it is opened.
+      let time = try? FileStatus(ofLink: drop + "/" + name).changed
+      return (time?.seconds ?? 0, time?.nanoseconds ?? 0, name)
+    }
+    return arrivals.sorted(by: <).map(\.2)
   }
 
   /// Settles what a crash, or a machine at fault, left in `claim/`.
   public mutating func finishClaims() -> [Outcome] {
-    forEach(in: layout.claim) { (admission, name) throws(SystemError) in
+    forEach(Directory.names, in: layout.claim) { (admission, name) throws(SystemError) in
       try admission.settle(ClaimName(name))
     }
   }
 
   /// Brings files to their end one by one; trouble with one does not hold up the others.
   private mutating func forEach(
-    in directory: String, _ body: (inout Admission, String) throws(SystemError) -> Outcome?
+    _ list: (String) throws(SystemError) -> [String], in directory: String,
+    atMost limit: Int = .max,
+    _ body: (inout Admission, String) throws(SystemError) -> Outcome?
   ) -> [Outcome] {
     let names: [String]
     do {
-      names = try Directory.names(in: directory)
+      names = try list(directory)
     } catch {
       return [.blocked(name: nil, error)]
     }
     var outcomes: [Outcome] = []
+    var room = limit
     for name in names {
+      guard room > 0 else { break }
       do {
-        if let outcome = try body(&self, name) { outcomes.append(outcome) }
+        guard let outcome = try body(&self, name) else { continue }
+        outcomes.append(outcome)
+        if outcome.isFinal { room -= 1 }
       } catch {
         outcomes.append(.blocked(name: ClaimName(name).name, error))
       }

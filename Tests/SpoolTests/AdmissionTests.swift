@@ -26,12 +26,28 @@ import Testing
     #expect(admission.scan().isEmpty, "a file is taken once")
   }
 
-  @Test func numbersRiseInTheOrderOfTheNames() throws {
+  @Test func numbersRiseInTheOrderOfArrival() throws {
     let spool = try TestSpool()
-    for name in ["c", "a", "b"] { try spool.drop(name + ".json", jobFile(name)) }
+    for name in ["c", "a", "b"] {
+      try spool.drop(name + ".json", jobFile(name))
+      // Longer than a tick of the clock that files are stamped with.
+      usleep(20_000)
+    }
     var admission = try spool.admission()
     #expect(admission.scan().compactMap(\.admitted?.id) == [1, 2, 3])
-    #expect(try spool.jobs().mapValues(\.id) == ["a": 1, "b": 2, "c": 3])
+    #expect(try spool.jobs().mapValues(\.id) == ["c": 1, "a": 2, "b": 3])
+  }
+
+  @Test func aFloodIsTakenInPortions() throws {
+    let spool = try TestSpool()
+    for name in 0..<7 { try spool.drop("\(name).json", jobFile("job-\(name)")) }
+    // What is not at its end does not count, nor hold up the rest.
+    try spool.drop(".hidden.json", "{")
+    try spool.drop("0-half.json", "{")
+    var admission = try spool.admission()
+    #expect(
+      (0..<4).map { _ in admission.scan(atMost: 3).count(where: \.isFinal) } == [3, 3, 1, 0])
+    #expect(try spool.jobs().count == 7)
   }
 
   @Test(arguments: [

@@ -113,10 +113,10 @@ import Testing
     try spool.drop("job.json", jobFile("job"))
     var admission = try spool.admission()
     // Root may read everything, so the kernel's refusal is played: claim/ and drop/ are listed,
-    // then the file is opened.
+    // the file is examined for the time of its arrival, then it is opened.
     func scan() -> [Admission.Outcome] {
-      let plan = FaultPlan(at: 2, .failure(EACCES))
-      defer { #expect(plan.calls[2].description == "open \(spool.layout.drop)/job.json") }
+      let plan = FaultPlan(at: 3, .failure(EACCES))
+      defer { #expect(plan.calls[3].description == "open \(spool.layout.drop)/job.json") }
       return Syscalls.$faults.withValue(plan) { admission.scan() }
     }
     #expect(scan().first?.wait != nil)
