@@ -113,14 +113,14 @@ let package = Package(
     tests("Spool", imports: ["DurableIO", "Jobs", "StrictJSON"]),
     tests("Supervision", imports: ["Spool", "Jobs", "DurableIO", logging]),
     tests("TensorCore"),
-    tests("TensorFiles", imports: ["DurableIO", "TensorCore"], data: ["Fixtures"]),
+    tests("TensorFiles", imports: ["DurableIO"], data: ["Fixtures"]),
     tests(
       "Models", imports: ["TensorCore", "ModelConfig", "TensorFiles", "StrictJSON", "ModelFiles"],
       data: ["Fixtures"]),
     tests(
       "Diffusion", imports: ["TensorCore", "ModelConfig"], data: ["make_scheduler_goldens.py"]),
-    tests("Images", data: ["Fixtures"]),
-    tests("Datasets", imports: ["Images", "TensorFiles", "TensorCore"]),
+    tests("Images", imports: ["TensorFiles", "DurableIO"], data: ["Fixtures"]),
+    tests("Datasets", imports: ["Images", "TensorFiles", "TensorCore", "DurableIO", "CZlib"]),
     tests(
       "ModelFiles",
       imports: ["TensorFiles", "TensorCore", "ModelConfig", "StrictJSON", "DurableIO"]),

@@ -113,7 +113,7 @@ struct IDXDataset: Dataset {
     let extents = [4, 8, 12].map { start in
       header[start..<start + 4].reduce(0) { $0 << 8 | Int($1) }
     }
-    // 2¹⁶ pixels a side: larger products would not fit an Int.
+    // 2³² images of 2¹⁵ × 2¹⁵: larger products would not fit an Int.
     guard extents[0] > 0, (1...1 << 15).contains(extents[1]), (1...1 << 15).contains(extents[2])
     else {
       throw .damaged(

@@ -40,8 +40,8 @@ struct Canvas {
   }
 
   mutating func fillRectangle(left: Int, top: Int, width: Int, height: Int, _ ink: Ink) {
-    for y in max(top, 0)..<min(top + height, self.height) {
-      for x in max(left, 0)..<min(left + width, self.width) { mix(ink, x, y, coverage: 1) }
+    for y in (top..<top + height).clamped(to: 0..<self.height) {
+      for x in (left..<left + width).clamped(to: 0..<self.width) { mix(ink, x, y, coverage: 1) }
     }
   }
 
@@ -114,7 +114,6 @@ struct Canvas {
   }
 
   private mutating func mix(_ ink: Ink, _ x: Int, _ y: Int, coverage: Float) {
-    guard (0..<width).contains(x), (0..<height).contains(y) else { return }
     let share = ink.opacity * coverage
     let i = (y * width + x) * 3
     samples[i] += (ink.red - samples[i]) * share

@@ -62,7 +62,7 @@ public func inspectImage(path: String) throws(ImageError) -> ImageInfo {
     let tail = try file.read(max(0, file.size - 4096)..<file.size)
     let end: [UInt8] =
       switch info.format {
-      case .png: Array("IEND".utf8)
+      case .png: Array("IEND".utf8) + [0xAE, 0x42, 0x60, 0x82]  // with its checksum
       case .jpeg: [0xFF, 0xD9]
       }
     guard tail.indices.contains(where: { tail[$0...].starts(with: end) }) else {

@@ -23,28 +23,75 @@ public func decodePNG(_ bytes: [UInt8]) throws(ImageError) -> Image {
   var control = unsafe png_image()
   unsafe control.version = png_uint_32(PNG_IMAGE_VERSION)
   defer { unsafe png_image_free(&control) }
-  let (height, width, samples, pixels) = try unsafe essential.withUnsafeBufferPointer {
-    source throws(ImageError) -> (Int, Int, Int, [UInt8]) in
+  // The bytes must stay where they are until the pixels are read.
+  return try unsafe essential.withUnsafeBufferPointer { source throws(ImageError) in
     guard unsafe png_image_begin_read_from_memory(&control, source.baseAddress, source.count) != 0
     else { throw unsafe .damaged(.png, message(of: control)) }
-    // 8-bit samples of the file's own channels; bytes pass unchanged, 16 bits are only scaled.
-    unsafe control.format &= PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA
-    unsafe control.flags |= png_uint_32(PNG_IMAGE_FLAG_16BIT_sRGB)
     let (height, width) = unsafe (Int(control.height), Int(control.width))
-    let samples = unsafe Int(control.format) + 1
-    var decoded: Int32 = 0
-    let pixels = unsafe [UInt8](unsafeUninitializedCapacity: height * width * samples) {
-      buffer, count in
-      unsafe decoded = png_image_finish_read(&control, nil, buffer.baseAddress, 0, nil)
-      count = height * width * samples
+    let kind = unsafe control.format & (PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA)
+    let layout = SampleLayout(
+      channels: kind & PNG_FORMAT_FLAG_COLOR == 0 ? 1 : 3,
+      hasAlpha: kind & PNG_FORMAT_FLAG_ALPHA != 0)
+    let count = height * width * layout.samples
+    let pixels: [UInt8]
+    if unsafe control.format & PNG_FORMAT_FLAG_LINEAR == 0 {
+      unsafe control.format = kind
+      pixels = layout.opaque(try unsafe readSamples(count, of: UInt8.self, &control))
+    } else {
+      // The simplified API spoils interlaced images where it reduces 16 bits to 8
+      // (pnggroup/libpng#853), so that is done here. Without gAMA, 16-bit samples pass unchanged.
+      unsafe control.format = kind | PNG_FORMAT_FLAG_LINEAR
+      pixels = layout.opaque(try unsafe readSamples(count, of: UInt16.self, &control))
     }
-    guard decoded != 0 else { throw unsafe .damaged(.png, message(of: control)) }
-    return (height, width, samples, pixels)
+    return Image(height: height, width: width, channels: layout.channels, pixels: pixels)
   }
-  let hasAlpha = samples == 2 || samples == 4
-  return Image(
-    height: height, width: width, channels: hasAlpha ? samples - 1 : samples,
-    pixels: hasAlpha ? compositedOverWhite(pixels, samples: samples) : pixels)
+}
+
+private func readSamples<Sample: FixedWidthInteger>(
+  _ count: Int, of: Sample.Type, _ control: inout png_image
+) throws(ImageError) -> [Sample] {
+  var isDecoded = false
+  let samples = unsafe [Sample](unsafeUninitializedCapacity: count) { buffer, initialized in
+    unsafe buffer.initialize(repeating: 0)
+    unsafe isDecoded = png_image_finish_read(&control, nil, buffer.baseAddress, 0, nil) != 0
+    initialized = count
+  }
+  guard isDecoded else { throw unsafe .damaged(.png, message(of: control)) }
+  return samples
+}
+
+/// How libpng gives the samples of a pixel, and what they are in 8 bits over white.
+private struct SampleLayout {
+  let channels: Int
+  /// Whether an alpha sample follows those of the channels.
+  let hasAlpha: Bool
+  var samples: Int { channels + (hasAlpha ? 1 : 0) }
+
+  /// 8-bit colours are as stored.
+  func opaque(_ pixels: [UInt8]) -> [UInt8] {
+    if !hasAlpha { return pixels }
+    return map(pixels) { color, alpha in (color * alpha + 255 * (255 - alpha) + 127) / 255 }
+  }
+
+  /// 16-bit colours are already multiplied with alpha.
+  func opaque(_ pixels: [UInt16]) -> [UInt8] {
+    map(pixels) { color, alpha in (min(color + 65535 - alpha, 65535) * 255 + 32767) / 65535 }
+  }
+
+  private func map<Sample: FixedWidthInteger>(
+    _ pixels: [Sample], _ composite: (_ color: Int, _ alpha: Int) -> Int
+  ) -> [UInt8] {
+    let count = pixels.count / samples
+    return unsafe [UInt8](unsafeUninitializedCapacity: count * channels) { bytes, initialized in
+      for i in 0..<count {
+        let alpha = Int(hasAlpha ? pixels[i * samples + channels] : Sample.max)
+        for c in 0..<channels {
+          unsafe bytes[i * channels + c] = UInt8(composite(Int(pixels[i * samples + c]), alpha))
+        }
+      }
+      initialized = count * channels
+    }
+  }
 }
 
 /// Encodes an image of 1 or 3 channels as an 8-bit grey or RGB PNG.
@@ -92,22 +139,6 @@ private func essentialChunks(_ bytes: [UInt8]) throws(ImageError) -> [UInt8] {
     position = end
   }
   throw .damaged(.png, "it ends before its last chunk; the file may have been cut off")
-}
-
-/// Removes the last of `samples` interleaved samples, alpha, by compositing over white.
-private func compositedOverWhite(_ pixels: [UInt8], samples: Int) -> [UInt8] {
-  let channels = samples - 1
-  let count = pixels.count / samples
-  return unsafe [UInt8](unsafeUninitializedCapacity: count * channels) { opaque, initialized in
-    for i in 0..<count {
-      let alpha = Int(pixels[i * samples + channels])
-      for c in 0..<channels {
-        let sum = Int(pixels[i * samples + c]) * alpha + 255 * (255 - alpha)
-        unsafe opaque[i * channels + c] = UInt8((sum + 127) / 255)
-      }
-    }
-    initialized = count * channels
-  }
 }
 
 private func bigEndian(_ bytes: [UInt8], _ position: Int) -> Int {

@@ -9,7 +9,7 @@ public struct Plot: Sendable {
   public var xLabel: String
   /// Above the vertical axis.
   public var yLabel: String
-  /// Whether the vertical axis is logarithmic; values that are not positive are then left out.
+  /// Whether the vertical axis is logarithmic; values that are not above 10⁻¹⁰⁰ are then left out.
   public var isLogarithmic: Bool
   /// Pixels.
   public var width = 960
@@ -17,7 +17,8 @@ public struct Plot: Sendable {
   public var height = 540
   private let points: [(x: Double, y: Double)]
 
-  /// A plot of `points`, in ascending order of x; those that are not finite are left out.
+  /// A plot of `points`, in ascending order of x; numbers beyond 10¹⁰⁰, which no axis arithmetic
+  /// survives, and those that are none are left out.
   public init(
     title: String, xLabel: String, yLabel: String, points: [(x: Double, y: Double)],
     isLogarithmic: Bool = true
@@ -25,7 +26,7 @@ public struct Plot: Sendable {
     self.title = title
     self.xLabel = xLabel
     self.yLabel = yLabel
-    self.points = points.filter { $0.x.isFinite && $0.y.isFinite }
+    self.points = points.filter { abs($0.x) < 1e100 && abs($0.y) < 1e100 }
     self.isLogarithmic = isLogarithmic
   }
 
@@ -39,7 +40,7 @@ public struct Plot: Sendable {
     canvas.drawText(
       xLabel, x: frame.left + frame.width, y: frame.bottom + 38, anchor: .right, Colors.label)
 
-    let raw = isLogarithmic ? points.filter { $0.y > 0 } : points
+    let raw = isLogarithmic ? points.filter { $0.y > 1e-100 } : points
     let smooth = movingAverage(raw)
     guard let first = raw.first, let last = raw.last else {
       canvas.drawText(

@@ -28,6 +28,7 @@ internal import StrictJSON
 public func writeSafetensors(
   to path: String, tensors: [SafetensorsTensor], metadata: [String: String] = [:]
 ) throws(TensorFileError) -> String {
+  precondition(Set(tensors.map(\.name)).count == tensors.count, "two tensors have one name")
   let tensors = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
   do {
     var file = try HashedFile(path)
@@ -46,25 +47,24 @@ public func writeSafetensors(
   }
 }
 
-/// The header's length, the header and its padding.
+/// The header's length, the header, without spaces between its tokens, and its padding.
 private func header(_ tensors: [SafetensorsTensor], metadata: [String: String]) -> [UInt8] {
-  var object = JSONObject()
+  func quoted(_ text: String) -> String { JSONValue.string(text).serialized() }
+  var members: [String] = []
   if !metadata.isEmpty {
-    let sorted = metadata.sorted { $0.key < $1.key }
-    object["__metadata__"] = .object(JSONObject(sorted.map { ($0.key, .string($0.value)) }))
+    let strings = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0)):\(quoted($1))" }
+    members.append("\"__metadata__\":{\(strings.joined(separator: ","))}")
   }
   var offset = 0
   for tensor in tensors {
-    precondition(object[tensor.name] == nil, "two tensors are called \(tensor.name)")
     let end = offset + tensor.shape.reduce(4, *)
-    object[tensor.name] = [
-      "dtype": "F32",
-      "shape": .array(tensor.shape.map { .integer($0) }),
-      "data_offsets": [.integer(offset), .integer(end)],
-    ]
+    let shape = tensor.shape.map(String.init).joined(separator: ",")
+    members.append(
+      "\(quoted(tensor.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],"
+        + "\"data_offsets\":[\(offset),\(end)]}")
     offset = end
   }
-  var text = Array(JSONValue.object(object).serialized().utf8)
+  var text = Array("{\(members.joined(separator: ","))}".utf8)
   text += [UInt8](repeating: UInt8(ascii: " "), count: (8 - text.count % 8) % 8)
   return unsafe withUnsafeBytes(of: UInt64(text.count).littleEndian) { unsafe Array($0) } + text
 }
