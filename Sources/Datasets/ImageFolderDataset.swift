@@ -26,7 +26,8 @@ struct ImageFolderDataset: Dataset {
   let width: Int
   let channels: Int
   private let files: [String]
-  private let decoded: PixelStore?
+  /// All images, one after the other.
+  private let decoded: [UInt8]?
 
   var count: Int { files.count }
 
@@ -54,18 +55,20 @@ struct ImageFolderDataset: Dataset {
       decoded = nil
       return
     }
-    let store = PixelStore(count: bytes)
+    let pixels = Mutex([UInt8](repeating: 0, count: bytes))
     try forEach(files, pool) { index, file throws(ImageError) in
-      let image = try Self.load(file, size: size, channels: channels)
-      unsafe copy(image, into: store.part(index * image.pixels.count, count: image.pixels.count))
+      let image = try Self.load(file, size: size, channels: channels).pixels
+      pixels.withLock {
+        $0.replaceSubrange(index * image.count..<(index + 1) * image.count, with: image)
+      }
     }
-    decoded = store
+    decoded = pixels.withLock { $0 }
   }
 
   func read(_ index: Int, into pixels: UnsafeMutableBufferPointer<UInt8>) throws(DatasetError) {
     precondition((0..<count).contains(index) && pixels.count == imageSize, "no such image")
     if let decoded {
-      _ = unsafe pixels.update(from: decoded.part(index * imageSize, count: imageSize))
+      _ = unsafe pixels.update(from: decoded[index * imageSize..<(index + 1) * imageSize])
       return
     }
     do {
@@ -123,20 +126,4 @@ private func forEach(
     path: error.path,
     problem: "\(error.problem) (\(found.count - 1) more of \(files.count) files cannot be used)",
     isTransient: error.isTransient)
-}
-
-/// Bytes that several threads fill, each its own part, before they are read.
-@safe private final class PixelStore: @unchecked Sendable {
-  private let bytes: UnsafeMutableBufferPointer<UInt8>
-
-  init(count: Int) {
-    unsafe bytes = .allocate(capacity: count)
-    unsafe bytes.initialize(repeating: 0)
-  }
-
-  deinit { unsafe bytes.deallocate() }
-
-  func part(_ start: Int, count: Int) -> UnsafeMutableBufferPointer<UInt8> {
-    unsafe UnsafeMutableBufferPointer(rebasing: bytes[start..<start + count])
-  }
 }

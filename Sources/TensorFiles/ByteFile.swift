@@ -39,10 +39,10 @@ package final class ByteFile: Sendable {
     path = "\(folder)/ddpm-\(String(UInt64.random(in: .min ... .max), radix: 36)).tmp"
     do throws(SystemError) {
       file = try OpenFile(path, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+      try Directory.remove(path)
     } catch {
       throw .system(error)
     }
-    unsafe unlink(path)
     let file = file
     var size = 0
     try body { bytes throws(TensorFileError) in
