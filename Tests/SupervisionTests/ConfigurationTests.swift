@@ -1,0 +1,77 @@
+import DurableIO
+import Logging
+import Testing
+
+@testable import Supervision
+
+@Suite struct ConfigurationTests {
+  @Test func everyKeyIsTaken() throws {
+    let configuration = try Configuration(
+      parsing: """
+        # comment
+        max_workers = 3   # another
+
+        threads=2
+          stop_grace = 2 min
+        crash_limit = 7
+        log_level = debug
+        """, file: "f")
+    var expected = Configuration()
+    expected.maxWorkers = 3
+    expected.threads = 2
+    expected.stopGrace = .seconds(120)
+    expected.crashLimit = 7
+    expected.logLevel = .debug
+    #expect(configuration == expected)
+  }
+
+  /// The file that is installed shows every key with its default, commented out.
+  @Test func theInstalledFileSaysWhatTheDefaultsAre() throws {
+    let file = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+    let text = String(decoding: try readFile("/\(file)/etc/ddpmd.conf"), as: UTF8.self)
+    #expect(try Configuration(parsing: text, file: "f") == Configuration())
+    let settings = text.split(separator: "\n").filter { $0.hasPrefix("#") && $0.contains(" = ") }
+      .map { $0.dropFirst() }
+    #expect(settings.count == 5)
+    let uncommented = settings.joined(separator: "\n")
+    #expect(try Configuration(parsing: uncommented, file: "f") == Configuration())
+  }
+
+  @Test(arguments: [
+    ("max_worker = 1", "unknown key \"max_worker\"; the keys are crash_limit, log_level"),
+    ("max_workers = 0", "max_workers is \"0\"; allowed: an integer from 1 to 64"),
+    ("max_workers = 1 2", "max_workers is \"1 2\""), ("max_workers = +1", "max_workers is \"+1\""),
+    ("max_workers", "\"max_workers\" is not of the form key = value"),
+    ("max_workers =", "max_workers is \"\""),
+    ("threads = none", "threads is \"none\"; allowed: auto"),
+    ("threads = 1\nthreads = 2", "\"threads\" was already set in line 2"),
+    ("stop_grace = 5", "stop_grace is \"5\"; allowed: a time"),
+    ("stop_grace = 25 h", "stop_grace is \"25 h\""), ("stop_grace = 0 s", "stop_grace is \"0 s\""),
+    ("log_level = loud", "log_level is \"loud\"; allowed: one of trace, debug"),
+  ])
+  func errorsNameFileAndLine(_ text: String, _ problem: String) throws {
+    let error = try #require(throws: ConfigurationError.self) {
+      try Configuration(parsing: "# first line\n" + text, file: "/etc/ddpmd.conf")
+    }
+    let line = 1 + text.split(separator: "\n").count
+    #expect(error.description.hasPrefix("/etc/ddpmd.conf:\(line): " + problem))
+  }
+
+  @Test func aMissingFileIsAnErrorOnlyIfItWasAskedFor() throws {
+    #expect(
+      try Configuration(file: "/nowhere/ddpmd.conf", isRequired: false) == Configuration())
+    #expect(throws: ConfigurationError.self) {
+      try Configuration(file: "/nowhere/ddpmd.conf", isRequired: true)
+    }
+    #expect(throws: ConfigurationError.self) { try Configuration(file: "/", isRequired: false) }
+  }
+
+  @Test(arguments: [(1, 8, 8), (2, 8, 4), (3, 8, 2), (16, 8, 1)])
+  func processorsAreDividedAmongWorkers(_ workers: Int, _ processors: Int, _ threads: Int) {
+    var configuration = Configuration()
+    configuration.maxWorkers = workers
+    #expect(configuration.threadsPerWorker(processors: processors) == threads)
+    configuration.threads = 5
+    #expect(configuration.threadsPerWorker(processors: processors) == 5)
+  }
+}
