@@ -15,6 +15,7 @@ int pipe2(int pipedes[2], int flags);
 int pidfd_open(int pid, unsigned int flags);
 int sched_getaffinity(int pid, unsigned long size, void *mask);
 int posix_spawn_file_actions_addchdir_np(void *actions, const char *path);
+int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);
 
 /* prctl(2) takes variable arguments, which Swift cannot pass. */
 #include <sys/prctl.h>

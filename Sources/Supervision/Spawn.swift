@@ -38,6 +38,8 @@ func spawn(_ request: SpawnRequest, output: Int32) throws(SystemError) -> pid_t 
   unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
   unsafe posix_spawn_file_actions_addopen(
     &actions, STDERR_FILENO, request.log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+  // Whatever the daemon itself was started with is none of the program's business.
+  unsafe posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
   unsafe posix_spawn_file_actions_addchdir_np(&actions, request.directory)
 
   var attributes = posix_spawnattr_t()

@@ -132,9 +132,9 @@ import Testing
     let second = try await spool.submitJob()
     try await spool.cancel(second)
     try await spool.waitFor(second, .cancelled)
-    #expect(try spool.history(second) == [.admitted, .cancelled])
     #expect(try spool.job(first)?.state == .running)
     await daemon.stop()
+    #expect(try spool.history(second) == [.admitted, .cancelled])
   }
 
   @Test func aRunningJobIsCancelled() async throws {
@@ -144,8 +144,8 @@ import Testing
     try await spool.waitFor(file: spool.directory(id).path + "/up")
     try await spool.cancel(id)
     try await spool.waitFor(id, .cancelled)
-    #expect(try spool.history(id) == [.admitted, .started, .cancelling, .cancelled])
     await daemon.stop()
+    #expect(try spool.history(id) == [.admitted, .started, .cancelling, .cancelled])
   }
 
   @Test func aHungWorkerIsKilledWithAllItStarted() async throws {

@@ -1,0 +1,122 @@
+import Glibc
+import Testing
+
+/// ddpmd itself, with signals, deaths and a service manager; a script stands in for the worker.
+@Suite(.timeLimit(.minutes(2))) struct DaemonTests {
+  @Test func theServiceManagerHearsOfItsLife() async throws {
+    let folder = try TemporaryFolder()
+    try folder.write("worker", worker, mode: 0o755)
+    let socket = try NotifySocket(folder.path + "/notify")
+    let daemon = try start(
+      folder, environment: ["NOTIFY_SOCKET": socket.path, "WATCHDOG_USEC": "200000"])
+    var messages: [String] = []
+    try await until("it is ready") {
+      messages += socket.received()
+      return messages.contains("READY=1")
+    }
+    try folder.write("spool/drop/job.json", job)
+    let status = "STATUS=sample shirts (job 1) image 3/64"
+    try await until("status and watchdog are heard") {
+      messages += socket.received()
+      return messages.contains(status) && messages.contains("WATCHDOG=1")
+    }
+    daemon.send(SIGTERM)
+    #expect(try await daemon.end() == 0)
+    messages += socket.received()
+    #expect(messages.contains("STOPPING=1"))
+    #expect(messages.last?.hasPrefix("STATUS=stopping") == true)
+    #expect(folder.exists("lib/queue/queued/1"), "the stopped job goes on with the next daemon")
+    #expect(try folder.text("lib/jobs/1/environment").contains("NOTIFY_SOCKET") == false)
+  }
+
+  /// The daemon dies by SIGKILL and its worker lives on: the next daemon has it stop first.
+  @Test func aKilledDaemonsWorkerIsWaitedFor() async throws {
+    let folder = try TemporaryFolder()
+    try folder.write("worker", worker, mode: 0o755)
+    let first = try start(folder)
+    try await until("there is a spool") { folder.exists("spool/drop") }
+    try folder.write("spool/drop/job.json", job)
+    try await until("the worker is up") { folder.exists("lib/jobs/1/runs") }
+    first.send(SIGKILL)
+    #expect(try await first.end() == -SIGKILL)
+    let second = try start(folder)
+    try await until("the worker is up again") {
+      try folder.text("lib/jobs/1/runs").split(separator: "\n").count == 3
+    }
+    // The orphan ended before the next worker came: the lock saw to it.
+    #expect(try folder.text("lib/jobs/1/runs") == "begin\nend\nbegin\n")
+    second.send(SIGINT)
+    #expect(try await second.end() == 0)
+  }
+
+  @Test func aWrongConfigurationIsNamedByFileAndLine() async throws {
+    let folder = try TemporaryFolder()
+    try folder.write("conf", "max_workers = 1\nthreads = many\n")
+    for arguments in [["--check-config"], ["--root", folder.path]] {
+      let daemon = try Program(
+        "ddpmd", arguments + ["--config", folder.path + "/conf"], output: folder.path + "/output")
+      #expect(try await daemon.end() == 78)
+      #expect(daemon.text.contains("\(folder.path)/conf:2: threads is \"many\"; allowed: auto"))
+    }
+    try folder.write("conf", "max_workers = 1\n")
+    let daemon = try Program(
+      "ddpmd", ["--check-config", "--config", folder.path + "/conf"],
+      output: folder.path + "/output")
+    #expect(try await daemon.end() == 0)
+  }
+
+  @Test func aSecondDaemonLeavesTheFirstAlone() async throws {
+    let folder = try TemporaryFolder()
+    try folder.write("worker", worker, mode: 0o755)
+    let first = try start(folder)
+    try await until("it serves") { first.text.contains("serving") }
+    let second = try Program(
+      "ddpmd", ["--root", folder.path, "--worker", folder.path + "/worker"],
+      output: folder.path + "/second")
+    #expect(try await second.end() == 75)
+    #expect(second.text.contains("another ddpmd (process \(first.processID))"))
+    first.send(SIGHUP)
+    #expect(try await first.end() == 0)
+  }
+
+  @Test func aMissingWorkerIsSaidAtOnce() async throws {
+    let folder = try TemporaryFolder()
+    let daemon = try start(folder)
+    #expect(try await daemon.end() == 78)
+    #expect(daemon.text.contains("no worker program at \(folder.path)/worker"))
+  }
+
+  private func start(
+    _ folder: TemporaryFolder, environment: [String: String] = [:]
+  ) throws -> Program {
+    try Program(
+      "ddpmd", ["--root", folder.path, "--worker", folder.path + "/worker"],
+      environment: environment, output: folder.path + "/output")
+  }
+
+  private let job = """
+    {"schema": "ddpm.job/1", "kind": "sample", "name": "shirts", "seed": 1, "count": 64,
+     "model": {"path": "/model"}}
+    """
+
+  /// Holds the job's lock, as a worker does, with an open-file-description lock; works until it is
+  /// asked to stop, and writes down when it begins and ends.
+  private let worker = #"""
+    #!/usr/bin/perl
+    use IO::Handle;
+    my $job = $ARGV[0];
+    open(my $lock, '+>', "$job/lock") or die;
+    my $request = pack('s s x4 q q i x4', 1, 0, 0, 0, 0);
+    fcntl($lock, 37, $request) or exit 75;
+    syswrite($lock, "$$\n");
+    open(my $environment, '>', "$job/environment") or die;
+    print $environment join("\n", %ENV);
+    close($environment);
+    open(my $runs, '>>', "$job/runs") or die;
+    $SIG{TERM} = sub { syswrite($runs, "end\n"); exit 75 };
+    $SIG{PIPE} = 'IGNORE';
+    syswrite($runs, "begin\n");
+    syswrite(STDOUT, qq({"progress": {"step": 3, "steps": 64}}\n));
+    sleep 1 while 1;
+    """#
+}
