@@ -51,13 +51,7 @@ public struct DatasetError: Error, Equatable, CustomStringConvertible {
   }
 
   init(_ path: String, _ error: TensorFileError) {
-    let problem =
-      switch error {
-      case .damaged(_, let problem): "the file is damaged: \(problem)"
-      case .unsupported(_, let problem): problem
-      case .system, .missing: "\(error)"
-      }
-    self.init(path: path, problem: problem, isTransient: error.isTransient)
+    self.init(path: path, problem: error.problem, isTransient: error.isTransient)
   }
 
   init(_ path: String, _ error: ImageError) {

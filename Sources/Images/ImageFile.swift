@@ -3,7 +3,7 @@
 /// The format is told from the first bytes, not from the name. Every size is checked before memory
 /// is taken for it.
 
-import Glibc
+internal import Glibc
 
 /// What a file's header says.
 public struct ImageInfo: Equatable, Sendable {

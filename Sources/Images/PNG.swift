@@ -78,6 +78,7 @@ private struct SampleLayout {
     map(pixels) { color, alpha in (min(color + 65535 - alpha, 65535) * 255 + 32767) / 65535 }
   }
 
+  @inline(__always)
   private func map<Sample: FixedWidthInteger>(
     _ pixels: [Sample], _ composite: (_ color: Int, _ alpha: Int) -> Int
   ) -> [UInt8] {

@@ -23,7 +23,9 @@ package final class ByteFile: Sendable {
     }
     guard status.kind == .regular else {
       throw .unsupported(
-        path: path, problem: status.kind == .directory ? "it is a folder" : "it is not a file")
+        path: path,
+        problem:
+          "it is \(status.kind == .directory ? "a folder" : "a device or pipe"); a file is wanted")
     }
     size = status.size
   }

@@ -24,9 +24,18 @@ extension TensorFileError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .system(let error): error.description
-    case .damaged(let path, let problem): "\(path) is damaged: \(problem)"
-    case .unsupported(let path, let problem): "\(path) cannot be used: \(problem)"
-    case .missing(let path, let tensor): "\(path) has no tensor \"\(tensor)\""
+    case .damaged(let path, _), .unsupported(let path, _), .missing(let path, _):
+      "\(path): \(problem)"
+    }
+  }
+
+  /// The sentence without the path.
+  public var problem: String {
+    switch self {
+    case .system(let error): "cannot \(error.operation) it: \(error.reason)"
+    case .damaged(_, let problem): "the file is damaged: \(problem)"
+    case .unsupported(_, let problem): problem
+    case .missing(_, let tensor): "it has no tensor \"\(tensor)\""
     }
   }
 }
