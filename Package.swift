@@ -100,7 +100,7 @@ let package = Package(
 
     program("ddpmd", imports: ["Supervision", "Spool", "Jobs", arguments, logging]),
     program(
-      "ddpmctl", imports: ["Spool", "Jobs", "ModelConfig", "StrictJSON", "DurableIO", arguments]),
+      "ddpmctl", imports: ["Spool", "Jobs", "StrictJSON", "DurableIO", arguments]),
     program("ddpm-worker", imports: ["JobRunner", "Jobs", arguments]),
     program(
       "ddpm-bench",
@@ -136,6 +136,7 @@ let package = Package(
         "Jobs", "DurableIO", "StrictJSON", "ModelConfig", "ModelFiles", "TensorFiles", "TensorCore",
         "Images",
       ]),
+    tests("ddpmctl", imports: ["Jobs", "StrictJSON", arguments]),
     // The architecture's arrows, and the real programs run end to end.
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(

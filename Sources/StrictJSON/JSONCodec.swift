@@ -180,10 +180,10 @@ extension JSONCodec {
 }
 
 /// `"a", "b" or "c"`.
-func list(_ names: [String]) -> String {
+func list(_ names: [String], conjunction: String = "or") -> String {
   let quoted = names.map { JSONValue.string($0).serialized() }
   guard let last = quoted.last, quoted.count > 1 else { return quoted.first ?? "nothing" }
-  return quoted.dropLast().joined(separator: ", ") + " or " + last
+  return quoted.dropLast().joined(separator: ", ") + " \(conjunction) " + last
 }
 
 // MARK: - Composed values

@@ -34,7 +34,7 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
     _ json: JSONValue, at path: JSONPath = .root
   ) throws(JSONContentError) -> Root {
     guard let object = json.object else {
-      throw JSONContentError(path, found: json, allowed: "an object")
+      throw JSONContentError(path, found: json, allowed: allowed)
     }
     var problems: [JSONContentError.Problem] = []
     var root = defaults
@@ -101,9 +101,18 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
   /// The object as a value among others.
   public var codec: JSONCodec<Root> {
     JSONCodec(
-      allowed: "an object (\(title))", schema: schema,
+      allowed: allowed, schema: schema,
       decode: { json, path throws(JSONContentError) in try decode(json, at: path) },
       encode: { encode($0) })
+  }
+
+  /// What an object has at least, in words.
+  private var allowed: String {
+    if let preset = presets.first {
+      return "an object, for example {\"preset\": \"\(preset.name)\"}"
+    }
+    let required = fields.filter(\.isRequired).map(\.key)
+    return required.isEmpty ? "an object" : "an object with \(list(required, conjunction: "and"))"
   }
 
   private var keys: [String] { (presets.isEmpty ? [] : ["preset"]) + fields.map(\.key) }

@@ -24,4 +24,16 @@ struct Ddpmctl: ParsableCommand {
       CommandGroup(name: "The daemon", subcommands: [Status.self]),
       CommandGroup(name: "Job files", subcommands: [Validate.self, Schema.self]),
     ])
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let refusal as Refusal {
+      for line in refusal.message.split(separator: "\n") { say("ddpmctl: \(line)") }
+      exit(withError: refusal.code)
+    } catch {
+      exit(withError: error)
+    }
+  }
 }

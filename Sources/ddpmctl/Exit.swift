@@ -32,8 +32,13 @@ func say(_ message: String) {
   Terminal.errors.write(message + "\n")
 }
 
-/// Says why ddpmctl ends, and gives the code to end with.
-func refusal(_ message: String, _ code: ExitCode = Exit.failed) -> ExitCode {
-  say("ddpmctl: " + message)
-  return code
+/// Why ddpmctl cannot do what it was asked, and the code that it ends with.
+struct Refusal: Error {
+  let message: String
+  let code: ExitCode
+
+  init(_ message: String, _ code: ExitCode = Exit.failed) {
+    self.message = message
+    self.code = code
+  }
 }

@@ -3,42 +3,47 @@ import DurableIO
 import Jobs
 import Spool
 
-/// Follows a job to its end on standard error: a bar on a terminal, plain lines elsewhere.
+/// Follows a job to its end on standard error.
 ///
-/// Only looks. Ctrl-C ends the looking and leaves the job alone.
+/// Only looks, four times a second. Ctrl-C ends the looking and leaves the job alone.
 struct Follower {
   let options: SpoolOptions
-  let interrupt = Interrupt()
+  let interrupt: Interrupt
+  private var line = LiveLine()
+  private var hasDaemon = true
+  /// Why the job is not running straight on, as last told.
+  private var reason: String?
 
-  /// The line on the terminal that the next one replaces, or the last plain line.
-  private var shown = ""
-  /// Looks since the last plain line.
-  private var looks = 0
-  private var attempt: Int?
-
-  init(_ options: SpoolOptions) { self.options = options }
+  init(_ options: SpoolOptions, _ interrupt: Interrupt) {
+    self.options = options
+    self.interrupt = interrupt
+  }
 
   /// Waits for admission; the job's number.
   ///
-  /// Throws: the exit code where the job is refused or Ctrl-C ends the wait.
+  /// Throws: `Refusal` where the job is refused or Ctrl-C ends the wait.
   mutating func admission(of token: Submission.Token) throws -> Int {
+    var looks = 0
     while true {
       switch try options.outcome(of: token) {
-      case .accepted(let job): return job
+      case .accepted(let job):
+        line.clear()
+        return job
       case .rejected(let reason):
-        clear()
-        throw refusal("the job was refused: \(reason)", Exit.wrongFile)
+        line.clear()
+        throw Refusal("the job was refused: \(reason)", Exit.wrongFile)
       case .pending: break
       }
-      show(
-        options.hasDaemon
-          ? "waiting for ddpmd to take the job in"
-          : "ddpmd is not running; the job waits in \(options.layout.drop); start it with: "
-            + options.startCommand)
-      guard interrupt.pause() else {
-        clear()
-        throw refusal(
-          "stopped waiting; the job stays in \(options.layout.drop) and is taken in by ddpmd",
+      looks += 1
+      if interrupt.pause() {
+        // Admission takes a moment; that is not worth a word.
+        if looks < 4 { continue }
+        lookForDaemon()
+        line.show("the job waits in \(options.layout.drop) to be taken in")
+      } else {
+        line.clear()
+        throw Refusal(
+          "stopped waiting; the job stays in \(options.layout.drop) until ddpmd takes it in",
           Exit.interrupted)
       }
     }
@@ -51,71 +56,44 @@ struct Follower {
     while true {
       let view = try options.job(.number(id))
       if view.job.state.isFinal {
-        clear()
-        say(options.ending(of: view))
+        line.note(options.ending(of: view))
         if let code = Exit.code(for: view.job.state) { throw code }
         return
       }
-      if let attempt, view.job.entry.attempt > attempt {
-        clear()
-        say(
-          "\(view.title): attempt \(view.job.entry.attempt)"
-            + (view.job.entry.reason.map { ": \($0)" } ?? ""))
+      lookForDaemon()
+      if let reason = view.job.entry.reason, reason != self.reason {
+        line.note("\(view.title): \(reason)")
       }
-      attempt = view.job.entry.attempt
+      reason = view.job.entry.reason
       show(view)
-      guard interrupt.pause() else {
-        clear()
-        throw refusal(
+      if !interrupt.pause() {
+        line.clear()
+        throw Refusal(
           "stopped waiting; job \(id) goes on. Follow it again with: "
             + options.command("watch \(id)"), Exit.interrupted)
       }
     }
   }
 
+  private mutating func lookForDaemon() {
+    let hadDaemon = hasDaemon
+    hasDaemon = options.hasDaemon
+    if hadDaemon && !hasDaemon {
+      line.note("ddpmd is not running; nothing goes on until it starts: \(options.startCommand)")
+    } else if !hadDaemon && hasDaemon {
+      line.note("ddpmd is running")
+    }
+  }
+
   private mutating func show(_ view: JobView) {
-    if !options.hasDaemon {
-      show(
-        "\(view.title): \(view.stateText), but ddpmd is not running; start it with: "
-          + options.startCommand)
-    } else if view.job.state == .running, let progress = view.job.progress {
-      let line = ProgressLine(title: view.title, unit: view.unit, progress: progress)
-      if Terminal.errors.isInteractive {
-        draw(line.bar(width: Terminal.errors.width, unicode: Terminal.isUnicode))
-      } else if looks >= 40 || shown.isEmpty || progress.step == progress.steps {
-        write(line.plain)
-      } else {
-        looks += 1
-      }
+    let attempt = view.job.entry.attempt > 1 ? ", attempt \(view.job.entry.attempt)" : ""
+    if view.job.state != .running || !hasDaemon {
+      line.show("\(view.title): \(hasDaemon ? view.stateText + attempt : "waiting for ddpmd")")
+    } else if let progress = view.progressLine {
+      line.show(progress)
     } else {
-      let reason = view.job.entry.reason.map { ": \($0)" } ?? ""
-      show("\(view.title): \(view.job.state == .running ? "starting" : view.stateText)\(reason)")
+      line.show("\(view.title): starting\(attempt)")
     }
-  }
-
-  private mutating func show(_ text: String) {
-    if Terminal.errors.isInteractive {
-      draw(String(text.prefix(Terminal.errors.width - 1)))
-    } else {
-      write(text)
-    }
-  }
-
-  private mutating func write(_ line: String) {
-    looks = 0
-    if line != shown { say(line) }
-    shown = line
-  }
-
-  private mutating func draw(_ line: String) {
-    if line != shown { Terminal.errors.write("\r\(line)\u{1B}[K") }
-    shown = line
-  }
-
-  /// Takes a redrawn line away, so that the next output begins on a clean one.
-  private mutating func clear() {
-    if Terminal.errors.isInteractive, !shown.isEmpty { Terminal.errors.write("\r\u{1B}[K") }
-    shown = ""
   }
 }
 

@@ -12,7 +12,7 @@ struct JobFile {
 
   /// Reads a file, or standard input for `-`. Relative paths in it are taken from its folder.
   ///
-  /// Throws: the exit code, after everything wrong with the file has been said.
+  /// Throws: `Refusal` with everything that is wrong with the file, a line each.
   init(_ path: String) throws {
     let name = path == "-" ? "standard input" : path
     let bytes: [UInt8]
@@ -21,9 +21,9 @@ struct JobFile {
     do {
       bytes = try path == "-" ? Terminal.readInput(limit: limit) : readFile(path, limit: limit)
     } catch  where error.code == EFBIG {
-      throw refusal("\(name): a job file has at most 1 MiB", Exit.wrongFile)
+      throw Refusal("\(name): a job file has at most 1 MiB", Exit.wrongFile)
     } catch {
-      throw refusal(error.description)
+      throw Refusal(error.description)
     }
     do {
       let original = try JSONValue(parsing: bytes)
@@ -32,11 +32,10 @@ struct JobFile {
       self.spec = try JobSpec(json: json)
       self.bytes = json == original ? bytes : Array((json.serialized(pretty: true) + "\n").utf8)
     } catch let error as JSONError {
-      say("\(name):\(error.line):\(error.column): \(error.problem)")
-      throw Exit.wrongFile
+      throw Refusal("\(name):\(error.line):\(error.column): \(error.problem)", Exit.wrongFile)
     } catch let error as JSONContentError {
-      for problem in error.problems { say("\(name): \(problem)") }
-      throw Exit.wrongFile
+      throw Refusal(
+        error.problems.map { "\(name): \($0)" }.joined(separator: "\n"), Exit.wrongFile)
     }
   }
 

@@ -19,9 +19,14 @@ struct JobView {
   /// "train fashion-mnist (job 3)".
   var title: String { "\(kind) \(name) (job \(id))" }
 
-  /// "step" or "image": what the job's progress counts.
-  var unit: String {
-    if case .sample? = job.envelope?.spec.work { "image" } else { "step" }
+  /// The job's progress in a line; nil before the first step.
+  var progressLine: ProgressLine? {
+    job.progress.map { progress in
+      let isSampling = if case .sample? = job.envelope?.spec.work { true } else { false }
+      return ProgressLine(
+        title: title, shortTitle: "job \(id)", unit: isSampling ? "image" : "step",
+        progress: progress)
+    }
   }
 
   /// The state, with what else there is to know about it.

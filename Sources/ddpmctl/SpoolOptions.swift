@@ -38,7 +38,7 @@ struct SpoolOptions: ParsableArguments {
       folder == nil
       ? "install and start the service (\(startCommand)), or name a private one with --root"
       : "check --root, or start the daemon there once: \(startCommand)"
-    throw refusal("there is no spool in \(folder ?? layout.state); \(how)")
+    throw Refusal("there is no spool in \(folder ?? layout.state); \(how)")
   }
 
   /// The job that `reference` means.
@@ -46,7 +46,7 @@ struct SpoolOptions: ParsableArguments {
     try requireSpool()
     let job = try attempt { try reader.job(reference) }
     guard let job else {
-      throw refusal("there is no job \(reference); see: \(command("list"))")
+      throw Refusal("there is no job \(reference); see: \(command("list"))")
     }
     return JobView(job, in: layout)
   }
@@ -66,7 +66,7 @@ func attempt<Result>(_ body: () throws -> Result) throws -> Result {
   do {
     return try body()
   } catch let error as SystemError {
-    throw refusal(error.description)
+    throw Refusal(error.description)
   }
 }
 

@@ -64,6 +64,14 @@ struct Terminal: Sendable {
   }
 }
 
+/// The name of a user, or the number where there is no name.
+func userName(_ user: UInt32) -> String {
+  guard let entry = unsafe getpwuid(user), let name = unsafe entry.pointee.pw_name else {
+    return "user \(user)"
+  }
+  return unsafe String(cString: name)
+}
+
 /// A variable of the environment.
 func environment(_ name: String) -> String? {
   unsafe getenv(name).map { unsafe String(cString: $0) }

@@ -96,7 +96,7 @@ import Testing
       ),
       (
         ["scheduler"], nil,
-        #"$: the key "scheduler" is missing: add an object (Noise schedule: the config of diffusers' DDPMScheduler)"#
+        #"$: the key "scheduler" is missing: add an object, for example {"preset": "fashion-mnist-28"}"#
       ),
       (
         ["kind"], "tran",

@@ -18,7 +18,7 @@ struct Cancel: ParsableCommand {
     // All are looked up before any is cancelled.
     for view in try jobs.map(spool.job) {
       if view.job.state.isFinal {
-        throw refusal("\(spool.ending(of: view)); there is nothing to cancel")
+        throw Refusal("\(spool.ending(of: view)); there is nothing to cancel")
       }
       let command = Command.cancel(job: view.id).json.serialized() + "\n"
       let token = try attempt { try Submission.submit(Array(command.utf8), to: spool.layout) }

@@ -54,7 +54,7 @@ private struct LogReader {
       }
     } catch let error as SystemError {
       // There is no log before the first run.
-      if !error.isNotFound { throw refusal(error.description) }
+      if !error.isNotFound { throw Refusal(error.description) }
     }
   }
 }

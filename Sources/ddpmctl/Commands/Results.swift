@@ -16,9 +16,9 @@ struct Results: ParsableCommand {
     switch view.job.state {
     case .done: print(view.directory.results)
     case .failed, .cancelled:
-      throw refusal("there are no results: \(spool.ending(of: view))")
+      throw Refusal("there are no results: \(spool.ending(of: view))")
     case .queued, .running, .deferred, .held:
-      throw refusal(
+      throw Refusal(
         "there are no results yet: \(spool.ending(of: view)); wait for it with: "
           + spool.command("watch \(view.id)"))
     }

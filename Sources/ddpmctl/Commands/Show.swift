@@ -27,15 +27,14 @@ struct Show: ParsableCommand {
       return
     }
     var rows = [["State", stateText(view)]]
-    if let progress = view.job.progress {
-      let line = ProgressLine(title: "", unit: view.unit, progress: progress)
+    if let line = view.progressLine {
       rows.append(["Progress", line.facts.joined(separator: ", ")])
     }
     rows.append(["Attempt", "\(view.job.entry.attempt)"])
     if let envelope = view.job.envelope {
       rows.append([
         "Submitted",
-        "\(envelope.submitted) by user \(envelope.submitter), as \(envelope.fileName)",
+        "\(envelope.submitted) by \(userName(envelope.submitter)), as \(envelope.fileName)",
       ])
     }
     rows.append(["Directory", view.directory.path])

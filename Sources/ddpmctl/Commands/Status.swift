@@ -39,10 +39,7 @@ struct Status: ParsableCommand {
       daemon.map { "ddpmd is running (process \($0))" }
         ?? "ddpmd is not running; start it with: \(spool.startCommand)")
     for view in running {
-      let progress = view.job.progress.map {
-        ProgressLine(title: view.title, unit: view.unit, progress: $0).plain
-      }
-      print("  " + (progress ?? "\(view.title): starting"))
+      print("  " + (view.progressLine?.plain ?? "\(view.title): starting"))
     }
     let summary = counts.filter { $0.count > 0 }.map { "\($0.count) \($0.state.rawValue)" }
     print("jobs: \(summary.isEmpty ? "none" : summary.joined(separator: ", "))")

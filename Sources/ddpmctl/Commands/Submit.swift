@@ -25,13 +25,14 @@ struct Submit: ParsableCommand {
     try spool.requireSpool()
     for sentence in file.missingFiles { say("warning: \(sentence)") }
     let token = try attempt { try Submission.submit(file.bytes, to: spool.layout) }
-    var follower = Follower(spool)
+    let interrupt = Interrupt()
     if wait {
+      var follower = Follower(spool, interrupt)
       let id = try follower.admission(of: token)
       Terminal.output.write("\(id)\n")
       try follower.end(of: id)
     } else {
-      print(try spool.decision(on: token, what: "job", follower.interrupt))
+      print(try spool.decision(on: token, what: "job", interrupt))
     }
   }
 }
@@ -47,20 +48,20 @@ extension SpoolOptions {
       switch try outcome(of: token) {
       case .accepted(let job): return job
       case .rejected(let reason):
-        throw refusal("the \(what) was refused: \(reason)", Exit.wrongFile)
+        throw Refusal("the \(what) was refused: \(reason)", Exit.wrongFile)
       case .pending: break
       }
       // A daemon that is just starting gets a moment.
       if look >= 4, !hasDaemon {
-        throw refusal(
+        throw Refusal(
           "ddpmd is not running; the \(what) lies in \(file) and will be taken in when it starts: "
             + startCommand, Exit.undecided)
       }
       if !interrupt.pause() {
-        throw refusal("stopped waiting; the \(what) lies in \(file)", Exit.interrupted)
+        throw Refusal("stopped waiting; the \(what) lies in \(file)", Exit.interrupted)
       }
     }
-    throw refusal(
+    throw Refusal(
       "ddpmd has not taken the \(what) in yet; it lies in \(file). See: \(command("status"))",
       Exit.undecided)
   }

@@ -24,8 +24,9 @@ struct Validate: ParsableCommand {
           print("\(name): a good \(file.spec.kind) job, \(file.spec.name)")
         }
         for sentence in file.missingFiles { say("\(name): warning: \(sentence)") }
-      } catch let error as ExitCode {
-        code = error
+      } catch let refusal as Refusal {
+        say(refusal.message)
+        code = refusal.code
       }
     }
     if let code { throw code }

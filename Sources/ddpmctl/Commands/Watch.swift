@@ -18,7 +18,7 @@ struct Watch: ParsableCommand {
 
   func run() throws {
     let id = try job.map { try spool.job($0).id } ?? current()
-    var follower = Follower(spool)
+    var follower = Follower(spool, Interrupt())
     try follower.end(of: id)
   }
 
@@ -29,7 +29,7 @@ struct Watch: ParsableCommand {
       jobs.first { $0.state == .running } ?? jobs.first { $0.state == .queued }
       ?? jobs.first { $0.state == .deferred }
     guard let current else {
-      throw refusal("no job is running or queued; see: \(spool.command("list"))")
+      throw Refusal("no job is running or queued; see: \(spool.command("list"))")
     }
     return current.id
   }

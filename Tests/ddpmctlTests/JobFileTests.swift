@@ -1,0 +1,83 @@
+import ArgumentParser
+import Foundation
+import Jobs
+import StrictJSON
+import Testing
+
+@testable import ddpmctl
+
+@Suite struct JobFileTests {
+  private static let text = #"""
+    {"schema": "ddpm.job/1", "kind": "train", "name": "x",
+     "dataset": {"type": "npy", "path": "data/x.npy"}, "unet": {"preset": "cifar10-32"},
+     "scheduler": {"preset": "cifar10-32"}, "training": {"batch_size": 1, "steps": 1}}
+    """#
+
+  /// Runs `body` with a folder that has `text` in `job.json`.
+  private func withFile<Result>(_ text: String, _ body: (URL) throws -> Result) throws -> Result {
+    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try Data(text.utf8).write(to: folder.appending(path: "job.json"))
+    return try body(folder)
+  }
+
+  @Test func relativePathsAreTakenFromTheFilesFolder() throws {
+    try withFile(Self.text) { folder in
+      let file = try JobFile(folder.path + "/job.json")
+      let path = folder.path + "/data/x.npy"
+      guard case .train(let train) = file.spec.work else {
+        Issue.record("not a train job")
+        return
+      }
+      #expect(train.dataset.path == path)
+      // What is submitted says the same, without any reference to the folder the user was in.
+      #expect(try JobSpec.parse(file.bytes) == file.spec)
+      #expect(file.missingFiles.count == 1)
+      #expect(file.missingFiles.first?.contains(path) == true)
+
+      try FileManager.default.createDirectory(
+        at: folder.appending(path: "data"), withIntermediateDirectories: true)
+      try Data().write(to: folder.appending(path: "data/x.npy"))
+      #expect(file.missingFiles.isEmpty)
+    }
+  }
+
+  @Test func aFileWithoutRelativePathsIsSubmittedAsItIs() throws {
+    let text = Self.text.replacing("data/x.npy", with: "/data/x.npy") + "\n\n"
+    try withFile(text) { folder in
+      let file = try JobFile(folder.path + "/job.json")
+      #expect(file.bytes == Array(text.utf8))
+    }
+  }
+
+  @Test func allPathsOfASampleJobAreMadeAbsolute() throws {
+    let json = try JSONValue(
+      parsing: #"{"model": {"path": "m"}, "initial_noise": "n.npy", "name": "x", "dataset": 3}"#)
+    #expect(
+      json.makingPathsAbsolute(in: "/f")
+        == ["model": ["path": "/f/m"], "initial_noise": "/f/n.npy", "name": "x", "dataset": 3])
+  }
+
+  @Test(arguments: [
+    ("{", ":1:2: the text ends where a key in double quotes or '}' is expected"),
+    ("[]", #": $: found an empty array, allowed is an object whose "kind" is "train" or "sample""#),
+    (
+      text.replacing("\"steps\": 1", with: "\"step\": 1"),
+      #": $.training: unknown key "step"; did you mean "steps"?"#
+    ),
+  ])
+  func wrongFilesAreRefusedWithTheirNameAndThePlace(_ text: String, _ message: String) throws {
+    try withFile(text) { folder in
+      let path = folder.path + "/job.json"
+      let refusal = #expect(throws: Refusal.self) { try JobFile(path) }
+      #expect(refusal?.message == path + message)
+      #expect(refusal?.code.rawValue == 65)
+    }
+  }
+
+  @Test func anAbsentFileIsNotAWrongFile() throws {
+    let refusal = #expect(throws: Refusal.self) { try JobFile("/absent/job.json") }
+    #expect(refusal?.code.rawValue == 1)
+  }
+}
