@@ -136,7 +136,7 @@ let package = Package(
         "Jobs", "DurableIO", "StrictJSON", "ModelConfig", "ModelFiles", "TensorFiles", "TensorCore",
         "Images",
       ]),
-    tests("ddpmctl", imports: ["Jobs", "StrictJSON", arguments]),
+    tests("ddpmctl", imports: ["Spool", "Jobs", "StrictJSON", "DurableIO", arguments]),
     // The architecture's arrows, and the real programs run end to end.
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(

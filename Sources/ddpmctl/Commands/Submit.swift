@@ -24,8 +24,8 @@ struct Submit: ParsableCommand {
     let file = try JobFile(file)
     try spool.requireSpool()
     for sentence in file.missingFiles { say("warning: \(sentence)") }
-    let token = try attempt { try Submission.submit(file.bytes, to: spool.layout) }
     let interrupt = Interrupt()
+    let token = try attempt { try Submission.submit(file.bytes, to: spool.layout) }
     if wait {
       var follower = Follower(spool, interrupt)
       let id = try follower.admission(of: token)

@@ -1,0 +1,108 @@
+import DurableIO
+import Foundation
+import Jobs
+import Spool
+import StrictJSON
+import Synchronization
+import Testing
+
+/// A spool of its own with the real `ddpmctl` beside it; removed in the end.
+final class Bench: Sendable {
+  let root: String
+  let layout: SpoolLayout
+
+  init() throws {
+    root = FileManager.default.temporaryDirectory.path + "/ddpmctl-\(UUID().uuidString)"
+    layout = SpoolLayout(root: root)
+    try layout.createDirectories()
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: root) }
+
+  /// The smallest sample job.
+  static func job(named name: String) -> JSONValue {
+    [
+      "schema": "ddpm.job/1", "kind": "sample", "name": .string(name), "model": ["path": "/"],
+      "count": 1,
+    ]
+  }
+
+  /// Writes `json` into a file.
+  func file(_ json: JSONValue) throws -> String {
+    let path = "\(root)/\(UUID().uuidString).json"
+    try Data(json.serialized().utf8).write(to: URL(filePath: path))
+    return path
+  }
+
+  /// Starts `ddpmctl`; the spool is named by the environment.
+  func start(_ arguments: String...) throws -> Invocation {
+    try Invocation(arguments, root: root)
+  }
+
+  /// Runs `ddpmctl` to its end.
+  func run(_ arguments: [String]) throws -> (output: String, errors: String, code: Int32) {
+    try Invocation(arguments, root: root).end()
+  }
+}
+
+/// A running `ddpmctl`.
+final class Invocation {
+  private let process = Process()
+  private let output = Pipe()
+  private let errors = Pipe()
+
+  init(_ arguments: [String], root: String) throws {
+    let programs = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+      .deletingLastPathComponent()
+    process.executableURL = programs.appending(path: "ddpmctl")
+    process.arguments = arguments
+    process.environment = ["DDPM_ROOT": root]
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+  }
+
+  func interrupt() { process.interrupt() }
+
+  func end() throws -> (output: String, errors: String, code: Int32) {
+    // What is printed here fits into the pipes, so reading can be done one after the other.
+    let texts = [output, errors].map {
+      String(decoding: $0.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    }
+    process.waitUntilExit()
+    return (texts[0], texts[1], process.terminationStatus)
+  }
+}
+
+/// Stands in for ddpmd: holds the spool's lock, admits, and ends jobs as told.
+final class AdmittingDaemon: Sendable {
+  private let lock: FileLock
+  private let isStopped = Mutex(false)
+  private let hasEnded = DispatchSemaphore(value: 0)
+
+  /// - end: The state that every admitted job ends in; nil leaves it queued.
+  init(_ bench: Bench, end: JobState? = nil, reason: String? = nil) throws {
+    lock = try #require(try FileLock.acquire(bench.layout.lock))
+    let layout = bench.layout
+    Thread.detachNewThread { [self] in
+      defer { hasEnded.signal() }
+      guard var admission = try? Admission(layout) else { return }
+      while !isStopped.withLock({ $0 }) {
+        for case .admitted(let envelope) in admission.scan() {
+          guard let end else { continue }
+          var entry = QueueEntry(id: envelope.id)
+          entry.reason = reason
+          try? JobQueue(layout).move(entry, from: .queued, to: end)
+        }
+        Thread.sleep(forTimeInterval: 0.02)
+      }
+    }
+  }
+
+  func stop() {
+    isStopped.withLock { $0 = true }
+    hasEnded.wait()
+    lock.release()
+  }
+}
