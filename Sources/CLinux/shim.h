@@ -11,6 +11,7 @@ enum { RENAME_WITHOUT_REPLACING = 1 };
 enum { OFD_GETLK = 36, OFD_SETLK = 37, OFD_SETLKW = 38 };
 
 /* From <unistd.h>, <sys/pidfd.h>, <sched.h> and <spawn.h>. */
+int syncfs(int fd);
 int pipe2(int pipedes[2], int flags);
 int pidfd_open(int pid, unsigned int flags);
 int sched_getaffinity(int pid, unsigned long size, void *mask);

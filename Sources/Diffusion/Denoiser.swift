@@ -1,7 +1,7 @@
 public import TensorCore
 
 /// ε_θ(xₜ, t): all that the diffusion mathematics knows of a network.
-public protocol Denoiser {
+public protocol Denoiser: Sendable {
   /// Predicts the noise in `x`.
   ///
   /// - x: N×H×W×C, the noisy images xₜ, in units of standard deviations.

@@ -70,13 +70,11 @@ public import TensorCore
     precondition(!isFinished, "the chain has ended")
     let timestep = sampler.timesteps[position]
     let (sampler, noise, position, images, x) = (sampler, noise, position, images, x)
-    let predictions = predictions
-    // Safe because thread t of the pool uses denoiser t and no other.
-    nonisolated(unsafe) let denoisers = denoisers
+    let (predictions, denoisers) = (predictions, denoisers)
     pool.run(images.count) { offset, thread in
       let state = x.images(offset..<offset + 1)
       let prediction = predictions[thread]
-      unsafe denoisers[thread].predict(state, timesteps: [timestep], into: prediction)
+      denoisers[thread].predict(state, timesteps: [timestep], into: prediction)
       sampler.update(state, at: position, prediction: prediction) { z in
         noise.fillNormal(z, step: UInt32(position), image: UInt32(images.lowerBound + offset))
       }

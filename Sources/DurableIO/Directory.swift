@@ -47,6 +47,13 @@ public enum Directory {
     try OpenFile(path, flags: O_RDONLY | O_DIRECTORY).sync()
   }
 
+  /// Returns when all that was written to the file system of `path` is on the disk: cheaper than
+  /// one sync for each of many files, which may then be written with `synced: false`.
+  public static func syncFileSystem(of path: String) throws(SystemError) {
+    let directory = try OpenFile(path, flags: O_RDONLY | O_DIRECTORY)
+    try Syscalls.call("sync the file system of", path) { syncfs(directory.descriptor) }
+  }
+
   /// Whether anything is at `path`; a dangling symbolic link counts.
   ///
   /// Throws: `SystemError` where that cannot be found out; not knowing is not absence.

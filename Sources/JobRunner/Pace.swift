@@ -37,17 +37,28 @@ struct Pace {
   /// The progress to report of a run whose steps are steps.
   func progress(imagesPerStep: Int) -> Progress {
     Progress(
-      step: done, steps: total, loss: averageLoss,
-      imagesPerSecond: averageSeconds.map { Double(imagesPerStep) / $0 },
-      secondsLeft: averageSeconds.map { $0 * Double(total - done) })
+      step: done, steps: total, loss: averageLoss.map { Self.rounded($0, to: 1e-6) },
+      imagesPerSecond: averageSeconds.map { Self.rounded(Double(imagesPerStep) / $0, to: 0.01) },
+      secondsLeft: secondsLeft)
   }
 
   /// The progress to report of a run that draws `images` images in all its steps.
   func progress(images: Int) -> Progress {
     Progress(
       step: Int(Double(images) * Double(done) / Double(total)), steps: images,
-      imagesPerSecond: averageSeconds.map { Double(images) / Double(total) / $0 },
-      secondsLeft: averageSeconds.map { $0 * Double(total - done) })
+      imagesPerSecond: averageSeconds.map {
+        Self.rounded(Double(images) / Double(total) / $0, to: 0.01)
+      },
+      secondsLeft: secondsLeft)
+  }
+
+  private var secondsLeft: Double? {
+    averageSeconds.map { Self.rounded($0 * Double(total - done), to: 0.1) }
+  }
+
+  private static func rounded(_ value: Double, to unit: Double) -> Double {
+    let scale = (1 / unit).rounded()
+    return (value * scale).rounded() / scale
   }
 
   private static func moved(_ average: Double?, toward value: Double) -> Double {

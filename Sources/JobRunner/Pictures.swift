@@ -5,7 +5,18 @@ import TensorCore
 /// Tensors as pictures.
 enum Pictures {
   /// A grid of more pixels shows the first images only.
-  private static let gridLimit = 1 << 26
+  private static let gridLimit = 1 << 25
+
+  /// How many images of this size a grid shows at most.
+  static func gridCapacity(_ shape: Shape) -> Int {
+    let side = max(shape.h, shape.w) * magnification(shape)
+    return max(1, gridLimit / (side * side * (shape.c == 1 || shape.c == 3 ? 1 : shape.c)))
+  }
+
+  /// Small images are shown larger.
+  private static func magnification(_ shape: Shape) -> Int {
+    max(1, 84 / max(shape.h, shape.w))
+  }
 
   /// The images of `x` (N×H×W×C, in [−1, 1]) as bytes.
   static func images(_ x: Tensor) -> [Image] {
@@ -19,13 +30,10 @@ enum Pictures {
     }
   }
 
-  /// A sheet with as many of the images as fit, small ones magnified.
+  /// A sheet with the images, at least one and at most `gridCapacity` of them.
   static func writeGrid(of images: [Image], to path: String) throws(SystemError) {
-    let side = max(images[0].height, images[0].width * (images[0].viewable.width / images[0].width))
-    let magnification = max(1, 84 / side)
-    let cell = (side * magnification) * (side * magnification)
-    let shown = Array(images.prefix(max(1, gridLimit / cell)))
-    try AtomicFile.write(
-      encodePNG(Image.grid(of: shown, magnification: magnification)), to: path)
+    let shape = Shape(1, images[0].height, images[0].width, images[0].channels)
+    let grid = Image.grid(of: images, magnification: magnification(shape))
+    try AtomicFile.write(encodePNG(grid), to: path, synced: false)
   }
 }

@@ -1,4 +1,5 @@
 /// `results/` of a job: built in `results.partial/`, then renamed, so that it appears whole.
+/// The files in it need not be synced one by one.
 ///
 /// `manifest.json` is written last. It says what the files were made from, names the kernels that
 /// computed them, and lists every other file with its size and SHA-256.
@@ -56,6 +57,7 @@ struct ResultsFolder {
       "files": .array(files),
     ]
     try AtomicFile.write(manifest.serialized(pretty: true) + "\n", to: path + "/manifest.json")
+    try Directory.syncFileSystem(of: path)
     try Directory.renameWithoutReplacing(path, to: directory.results)
     try Directory.sync(directory.path)
   }

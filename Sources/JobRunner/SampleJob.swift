@@ -64,6 +64,9 @@ final class SampleJob {
         try InitialNoise(path: $0.path, count: spec.count, imageShape: shape)
       }
     }
+    context.log(
+      "draws \(spec.count) images with \(inputs.model): \(unet.layout.count) parameters,"
+        + " \(context.threads) threads, kernels \(Kernels.inUse.serialized())")
     let weights = FloatBuffer(count: unet.layout.count)
     try attempt { try model.readWeights(into: weights.all, layout: unet.layout) }
     self.weights = weights
@@ -138,27 +141,31 @@ final class SampleJob {
     let results = try ResultsFolder(context.directory)
     let formats = Set(spec.output.formats)
     if formats.contains(.npy) { try writeArray(to: results.path + "/samples.npy") }
-    var images: [Image] = []
-    if formats.contains(.grid) || formats.contains(.png) {
-      for batch in batches { images += try store.images(batch) }
-    }
-    if formats.contains(.png) { try writePictures(images, to: results.path + "/samples") }
-    if formats.contains(.grid) {
-      try Pictures.writeGrid(of: images, to: results.path + "/grid.png")
-    }
+    if formats.contains(.png) { try writePictures(to: results.path + "/samples") }
+    if formats.contains(.grid) { try writeGrid(to: results.path + "/grid.png") }
     try results.publish(spec: job, inputs: inputs.json)
     try store.remove()
+    try Directory.removeTree(checkpoints.path)
   }
 
-  private func writePictures(_ images: [Image], to folder: String) throws {
+  private func writePictures(to folder: String) throws {
     try Directory.create(folder)
-    let digits = String(images.count - 1).count
-    for (index, image) in images.enumerated() {
+    let digits = String(spec.count - 1).count
+    for batch in batches {
       if context.shouldStop() { throw JobFailure.stopped }
-      let name = String(repeating: "0", count: digits - String(index).count) + "\(index).png"
-      try AtomicFile.write(encodePNG(image.viewable), to: "\(folder)/\(name)", synced: false)
+      for (index, image) in zip(batch, try store.images(batch)) {
+        let name = String(repeating: "0", count: digits - String(index).count) + "\(index).png"
+        try AtomicFile.write(encodePNG(image.viewable), to: "\(folder)/\(name)", synced: false)
+      }
     }
-    try Directory.sync(folder)
+  }
+
+  private func writeGrid(to path: String) throws {
+    let capacity = Pictures.gridCapacity(imageShape)
+    if capacity < spec.count { context.log("the grid shows the first \(capacity) images") }
+    var images: [Image] = []
+    for batch in batches where images.count < capacity { images += try store.images(batch) }
+    try Pictures.writeGrid(of: Array(images.prefix(capacity)), to: path)
   }
 
   private func writeArray(to path: String) throws(TensorFileError) {

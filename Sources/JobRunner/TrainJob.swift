@@ -32,6 +32,8 @@ final class TrainJob {
   private let results: ResultsFolder
   private let previews: PreviewSampler
   private var pace: Pace
+  /// What is stored beside a checkpoint's tensors.
+  private let note: JSONObject
   /// The step of the newest checkpoint that was begun or found.
   private var checkpointed: Int
 
@@ -48,13 +50,13 @@ final class TrainJob {
     self.trainer = trainer
     let store = try attempt { try CheckpointStore(path: context.directory.checkpoints) }
     let checkpoint = try attempt { try store.newest(report: context.log) }
+    context.log(
+      "trains \(unet.layout.count) parameters on \(dataset.count) images: \(context.threads) threads,"
+        + " \(recipe.shards) shards, kernels \(Kernels.inUse.serialized())")
+    note = ["kernels": Kernels.inUse, "images": .integer(dataset.count)]
     if let checkpoint {
+      try Self.check(checkpoint, against: note, spec, log: context.log)
       try attempt { try trainer.restore(checkpoint) }
-      if checkpoint.state["kernels"] != Kernels.inUse {
-        context.log(
-          "checkpoint \(checkpoint.step) was computed by other kernels; the result will agree with"
-            + " that of an uninterrupted run to rounding only")
-      }
       context.log("continues behind step \(checkpoint.step)")
     }
     let step = trainer.state.step
@@ -75,8 +77,27 @@ final class TrainJob {
       flips: spec.dataset.horizontalFlip ? stream(.flip) : nil, firstStep: step)
   }
 
+  /// Refuses to continue on other data; says when bits may differ.
+  private static func check(
+    _ checkpoint: Checkpoint, against note: JSONObject, _ spec: TrainSpec, log: (String) -> Void
+  ) throws(JobFailure) {
+    guard checkpoint.state["images"] == note["images"] else {
+      let (found, expected) = (note["images"]?.int ?? 0, checkpoint.state["images"]?.int ?? 0)
+      throw .failed(
+        reason: "$.dataset.path: \(spec.dataset.path) has \(found) images now, and \(expected) when"
+          + " the job began; restore it, or submit the job anew")
+    }
+    if checkpoint.state["kernels"] != note["kernels"] {
+      log(
+        "checkpoint \(checkpoint.step) was computed by other kernels; the result will agree with"
+          + " that of an uninterrupted run to rounding only")
+    }
+  }
+
   /// Trains to the end and publishes the results.
   func run() throws(JobFailure) {
+    // Whatever ends the run, a checkpoint under way is still finished.
+    defer { try? checkpoints.finish() }
     while true {
       try drawPreviewIfDue()
       guard trainer.state.step < spec.training.steps else { break }
@@ -95,11 +116,8 @@ final class TrainJob {
     let pixels = try attempt { try loader.next() }
     let report: StepReport
     do {
-      report = try unsafe pixels.withUnsafeBufferPointer { (pixels) throws(TrainingError) in
-        try unsafe trainer.train(pixels)
-      }
+      report = try trainer.train(pixels)
     } catch {
-      try attempt { try checkpoints.finish() }
       throw .failed(
         reason: checkpointed > 0
           ? "\(error); the checkpoint of step \(checkpointed) is in \(context.directory.checkpoints)"
@@ -123,7 +141,7 @@ final class TrainJob {
     guard trainer.state.step != checkpointed else { return }
     try attempt {
       try metrics.sync()
-      try checkpoints.write(trainer.state, note: ["kernels": Kernels.inUse])
+      try checkpoints.write(trainer.state, note: note)
     }
     checkpointed = trainer.state.step
   }
@@ -145,7 +163,7 @@ final class TrainJob {
     let plot = Plot(
       title: job.name, xLabel: "step", yLabel: "loss",
       points: metrics.losses.enumerated().map { (x: Double($0 + 1), y: $1) })
-    try AtomicFile.write(encodePNG(plot.image), to: results.path + "/loss.png")
+    try AtomicFile.write(encodePNG(plot.image), to: results.path + "/loss.png", synced: false)
   }
 
   private func publish() throws {

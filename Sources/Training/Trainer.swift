@@ -27,7 +27,7 @@ public final class Trainer {
   /// One for each shard; the first receives their sum.
   private let gradients: [FloatBuffer]
   /// One for each thread.
-  private let arenas: [Arena]
+  private let arenas: [ThreadArena]
   private let timesteps: Philox
   private let noise: Philox
 
@@ -39,7 +39,7 @@ public final class Trainer {
     diffusion = GaussianDiffusion(NoiseSchedule(scheduler))
     state = TrainingState(parameters: unet.layout.count, averaging: recipe.average != nil)
     gradients = (0..<recipe.shards).map { _ in FloatBuffer(count: unet.layout.count) }
-    arenas = (0..<pool.threads).map { _ in Arena() }
+    arenas = (0..<pool.threads).map { _ in ThreadArena() }
     timesteps = Philox(seed: recipe.seed, stream: RandomStream.trainingTimestep.rawValue)
     noise = Philox(seed: recipe.seed, stream: RandomStream.trainingNoise.rawValue)
     unet.initialize(state.weights.all, seed: recipe.seed)
@@ -69,10 +69,10 @@ public final class Trainer {
   /// Throws: `TrainingError.notFinite` if the loss or a gradient is; the state is then that before
   /// the step.
   public func train(
-    _ pixels: UnsafeBufferPointer<UInt8>
+    _ pixels: [UInt8]
   ) throws(TrainingError) -> StepReport {
     let step = state.step + 1
-    let loss = unsafe addGradients(pixels)
+    let loss = addGradients(pixels)
     let norm = sumGradients(gradients.map(\.all), pool: pool).squareRoot()
     guard loss.isFinite && norm.isFinite else {
       throw .notFinite(step: step, loss: loss, gradientNorm: norm)
@@ -86,7 +86,7 @@ public final class Trainer {
   }
 
   /// Forward and backward pass of every shard, each into its own gradients; returns the loss.
-  private func addGradients(_ pixels: UnsafeBufferPointer<UInt8>) -> Double {
+  private func addGradients(_ pixels: [UInt8]) -> Double {
     let config = unet.config
     let imageShape = Shape(1, config.sampleSize, config.sampleSize, config.inChannels)
     precondition(
@@ -97,42 +97,41 @@ public final class Trainer {
     let (unet, recipe, diffusion) = (unet, recipe, diffusion)
     let (timesteps, noise) = (timesteps, noise)
     let (weights, gradients) = (state.weights, gradients)
-    // Safe because a thread of the pool uses only the arena of its number, and because `run`
-    // returns before `pixels` ends.
-    nonisolated(unsafe) let arenas = arenas
-    nonisolated(unsafe) let pixels = unsafe pixels
+    let arenas = arenas
 
     pool.run(recipe.shards) { shard, thread in
       let images = recipe.images(ofShard: shard)
       let shape = Shape(images.count, imageShape.h, imageShape.w, imageShape.c)
-      let arena = unsafe arenas[thread]
-      let x = arena.take(shape)
-      let epsilon = arena.take(shape)
-      let bytes = images.lowerBound * imageShape.count..<images.upperBound * imageShape.count
-      unsafe floats(fromBytes: UnsafeBufferPointer(rebasing: pixels[bytes]), into: x)
-
-      var drawn: [Int] = []
-      for (offset, image) in images.enumerated() {
-        let t =
-          1
-          + timesteps.integer(
-            below: diffusion.schedule.steps, step: step, image: UInt32(image))
-        let (data, z) = (x.images(offset..<offset + 1), epsilon.images(offset..<offset + 1))
-        noise.fillNormal(z, step: step, image: UInt32(image))
-        diffusion.diffuse(data, t: t, noise: z, into: data)
-        drawn.append(t - 1)
+      arenas[thread].use { arena in
+        let x = arena.take(shape)
+        let epsilon = arena.take(shape)
+        let bytes = images.lowerBound * imageShape.count..<images.upperBound * imageShape.count
+        unsafe pixels.withUnsafeBufferPointer {
+          unsafe floats(fromBytes: UnsafeBufferPointer(rebasing: $0[bytes]), into: x)
+        }
+        var drawn: [Int] = []
+        for (offset, image) in images.enumerated() {
+          let t =
+            1
+            + timesteps.integer(
+              below: diffusion.schedule.steps, step: step, image: UInt32(image))
+          let (data, z) = (x.images(offset..<offset + 1), epsilon.images(offset..<offset + 1))
+          noise.fillNormal(z, step: step, image: UInt32(image))
+          diffusion.diffuse(data, t: t, noise: z, into: data)
+          drawn.append(t - 1)
+        }
+        fill(gradients[shard].all, with: 0)
+        unet.train(
+          x, timesteps: drawn, weights: weights.all, gradients: gradients[shard].all, arena: arena,
+          dropout: DropoutNoise(
+            seed: recipe.seed, step: step, firstImage: UInt32(images.lowerBound))
+        ) { prediction, gradient in
+          losses[shard] = objective.value(prediction: prediction, noise: epsilon)
+          objective.gradient(prediction: prediction, noise: epsilon, into: gradient)
+        }
+        arena.recycle(x)
+        arena.recycle(epsilon)
       }
-      fill(gradients[shard].all, with: 0)
-      unet.train(
-        x, timesteps: drawn, weights: weights.all, gradients: gradients[shard].all, arena: arena,
-        dropout: DropoutNoise(
-          seed: recipe.seed, step: step, firstImage: UInt32(images.lowerBound))
-      ) { prediction, gradient in
-        losses[shard] = objective.value(prediction: prediction, noise: epsilon)
-        objective.gradient(prediction: prediction, noise: epsilon, into: gradient)
-      }
-      arena.recycle(x)
-      arena.recycle(epsilon)
     }
     return losses.total
   }

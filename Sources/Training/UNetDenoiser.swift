@@ -1,15 +1,21 @@
 public import Diffusion
 public import Models
+import Synchronization
 public import TensorCore
 
-/// A U-Net with weights, as the diffusion sees it. One thread's: it owns an arena.
+/// A U-Net with weights, as the diffusion sees it. Each thread should have its own: one waits while
+/// another thread uses it.
 public struct UNetDenoiser: Denoiser {
   private let unet: UNet
   private let weights: Tensor
-  private let arena: Arena
+  private let arena: ThreadArena
 
   /// - weights: flat, in the network's layout; must outlive the denoiser.
-  public init(_ unet: UNet, weights: Tensor, arena: Arena = Arena()) {
+  public init(_ unet: UNet, weights: Tensor) {
+    self.init(unet, weights: weights, arena: ThreadArena())
+  }
+
+  init(_ unet: UNet, weights: Tensor, arena: ThreadArena) {
     self.unet = unet
     self.weights = weights
     self.arena = arena
@@ -17,6 +23,15 @@ public struct UNetDenoiser: Denoiser {
 
   /// ε_θ(x, t).
   public func predict(_ x: Tensor, timesteps: [Int], into output: Tensor) {
-    unet.predict(x, timesteps: timesteps, weights: weights, arena: arena, into: output)
+    arena.use {
+      unet.predict(x, timesteps: timesteps, weights: weights, arena: $0, into: output)
+    }
   }
+}
+
+/// The arena of one of a pool's threads. Its lock is taken once a pass and never contended.
+final class ThreadArena: Sendable {
+  private let arena = Mutex(Arena())
+
+  func use(_ body: (Arena) -> Void) { arena.withLock { body($0) } }
 }

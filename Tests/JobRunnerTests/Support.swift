@@ -13,10 +13,14 @@ final class Jobs {
   let path = "/tmp/ddpm-test-\(getpid())-\(UInt64.random(in: .min ... .max))"
   var dataset: String { path + "/data.npy" }
 
-  /// Twenty 8×8 pictures of a square in different places.
   init() throws {
     try Directory.create(path)
-    try unsafe writeNpy(to: dataset, shape: [20, 8, 8, 1]) {
+    try writeDataset(count: 20)
+  }
+
+  /// 8×8 pictures of a square in different places.
+  func writeDataset(count: Int) throws {
+    try unsafe writeNpy(to: dataset, shape: [count, 8, 8, 1]) {
       (index, pixels: UnsafeMutableBufferPointer<UInt8>) in
       for i in 0..<16 {
         unsafe pixels[(i / 4 + index % 5) * 8 + i % 4 + index / 5] = UInt8(120 + 5 * index)

@@ -149,6 +149,16 @@ struct TrainJobTests {
     #expect(run.reason?.contains("bad.npy") == true)
   }
 
+  @Test func aJobDoesNotContinueOnOtherData() throws {
+    let jobs = try Jobs()
+    try jobs.add(1, jobs.train())
+    #expect(try jobs.run(1, stopAfter: 3).code == WorkerExit.stopped)
+    try jobs.writeDataset(count: 19)
+    let run = try jobs.run(1)
+    #expect(run.code == WorkerExit.failed)
+    #expect(run.reason?.contains("19 images now, and 20") == true)
+  }
+
   @Test func withoutAnAverageTheWeightsThemselvesArePublished() throws {
     let jobs = try Jobs()
     try jobs.add(1, jobs.train { $0.ema.enabled = false })

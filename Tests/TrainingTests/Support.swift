@@ -48,9 +48,7 @@ extension Trainer {
   /// One step on the pixels that belong to it.
   @discardableResult
   func trainOnce() throws -> StepReport {
-    try unsafe pixels(step: state.step, batchSize: recipe.batchSize).withUnsafeBufferPointer {
-      try unsafe train($0)
-    }
+    try train(pixels(step: state.step, batchSize: recipe.batchSize))
   }
 }
 
