@@ -20,6 +20,13 @@ import Testing
     #expect(throws: SystemError.self) { try Directory.names(in: folder("missing")) }
   }
 
+  @Test func syncsAllFilesAtOnce() throws {
+    let folder = try TemporaryFolder()
+    try AtomicFile.write("a", to: folder("a"), synced: false)
+    try Directory.syncFileSystem(of: folder.path)
+    #expect(throws: SystemError.self) { try Directory.syncFileSystem(of: folder("missing")) }
+  }
+
   @Test func renamesWithoutReplacing() throws {
     let folder = try TemporaryFolder()
     try AtomicFile.write("a", to: folder("a"))

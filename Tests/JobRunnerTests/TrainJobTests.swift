@@ -117,6 +117,35 @@ struct TrainJobTests {
       } == (1...12).map { $0 })
   }
 
+  /// A full disk, or death, at any of the worker's system calls costs no job: it is run again, and
+  /// ends in the same bits.
+  @Test(arguments: [FaultPlan.Fault.crash, .failure(ENOSPC)])
+  func theMachinesFaultsDoNotFailTheJob(fault: FaultPlan.Fault) throws {
+    let jobs = try Jobs()
+    let work = jobs.train { spec in
+      spec.training.steps = 3
+      spec.training.checkpointEvery = 2
+    }
+    try jobs.add(1, work)
+    try jobs.run(1)
+    var id = 2
+    var struck = true
+    while struck {
+      try jobs.add(id, work)
+      let plan = FaultPlan(at: 9 * (id - 2) + (fault == .crash ? 0 : 4), fault)
+      let run = try Syscalls.$faults.withValue(plan) { try jobs.run(id) }
+      struck = plan.struck
+      #expect(run.code == (struck ? WorkerExit.stopped : WorkerExit.finished))
+      #expect(run.messages.last != .stopped, "it was not asked to")
+      #expect(try jobs.run(id).code == WorkerExit.finished)
+      for file in [Self.weights, "raw/" + Self.weights, "loss.png"] {
+        #expect(try jobs.sum(id, file) == jobs.sum(1, file))
+      }
+      id += 1
+    }
+    #expect(id > 8)
+  }
+
   /// A run that has come to weights of infinity ends; what it has is kept for who wants to look.
   @Test func aLossThatIsNotFiniteFailsTheJob() throws {
     let jobs = try Jobs()

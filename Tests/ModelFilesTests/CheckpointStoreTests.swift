@@ -1,4 +1,5 @@
 import DurableIO
+import Glibc
 import ModelFiles
 import StrictJSON
 import TensorCore
@@ -79,6 +80,31 @@ struct CheckpointStoreTests {
         #expect(try newest(in: store, problems: &problems) == 2)
       }
     }
+  }
+
+  /// Whichever system call of a write fails, or is the process's last: a whole checkpoint is found,
+  /// the new one if the write succeeded.
+  @Test(arguments: [FaultPlan.Fault.crash, .failure(ENOSPC)])
+  func aFailingCallCostsNoCheckpoint(fault: FaultPlan.Fault) throws {
+    var struck = true
+    var call = 0
+    while struck {
+      try inTemporaryFolder { folder in
+        let store = try CheckpointStore(path: folder)
+        for step in 1...2 { try write(step, to: store) }
+        let plan = FaultPlan(at: call, fault)
+        let result = Syscalls.$faults.withValue(plan) { Result { try write(3, to: store) } }
+        struck = plan.struck
+        var problems: [String] = []
+        let found = try newest(in: try CheckpointStore(path: folder), problems: &problems)
+        #expect(problems.isEmpty && (found == 2 || found == 3))
+        if case .success = result { #expect(found == 3) }
+        try write(4, to: store)
+        #expect(try Directory.names(in: folder).count == 4)
+      }
+      call += 1
+    }
+    #expect(call > 12)
   }
 
   @Test func aCheckpointWithoutSealOrTensorsIsNone() throws {
