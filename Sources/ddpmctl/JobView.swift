@@ -21,12 +21,20 @@ struct JobView {
 
   /// The job's progress in a line; nil before the first step.
   var progressLine: ProgressLine? {
-    job.progress.map { progress in
+    progress.map { progress in
       let isSampling = if case .sample? = job.envelope?.spec.work { true } else { false }
       return ProgressLine(
         title: title, shortTitle: "job \(id)", unit: isSampling ? "image" : "step",
         progress: progress)
     }
+  }
+
+  /// How far the job is. A worker's last word on that may come before its last step.
+  var progress: Progress? {
+    guard var progress = job.progress else { return nil }
+    if job.state == .done { progress.step = progress.steps }
+    if job.state != .running { progress.secondsLeft = nil }
+    return progress
   }
 
   /// The state, with what else there is to know about it.
@@ -36,7 +44,7 @@ struct JobView {
 
   /// "1200/8000, loss 0.0312"; empty before the first step.
   var progressText: String {
-    guard let progress = job.progress else { return "" }
+    guard let progress else { return "" }
     return ["\(progress.step)/\(progress.steps)", lossText(progress)].compactMap { $0 }
       .joined(separator: ", ")
   }
@@ -54,7 +62,7 @@ struct JobView {
       "reason": job.entry.reason.map { .string($0) } ?? nil,
       "submitted": (envelope?.submitted.description).map { .string($0) } ?? nil,
       "submitter": (envelope?.submitter).map { .integer($0) } ?? nil,
-      "progress": job.progress?.json ?? nil,
+      "progress": progress?.json ?? nil,
       "directory": .string(directory.path),
       "results": job.state == .done ? .string(directory.results) : nil,
     ]

@@ -116,12 +116,17 @@ import Testing
   @Test func scriptsReadJSON() throws {
     try admit("a", .failed, reason: "no luck")
     try admit("b", .done)
+    // The worker's last word, sent before its last step.
+    let progress = Jobs.Progress(step: 7, steps: 12, loss: 0.5, secondsLeft: 3)
+    try AtomicFile.write(
+      progress.json.serialized(), to: bench.layout.jobDirectory(2).progress)
     let list = try JSONValue(parsing: ddpmctl("list", "--json").output)
     #expect(list.array?.map { $0["name"] } == ["a", "b"])
     #expect(list.array?.map { $0["state"] } == ["failed", "done"])
     #expect(list.array?.first?["reason"] == "no luck")
     let done = try JSONValue(parsing: ddpmctl("list", "--json", "--state", "done").output)
     #expect(done.array?.count == 1)
+    #expect(done.array?.first?["progress"] == ["step": 12, "steps": 12, "loss": 0.5])
     let show = try JSONValue(parsing: ddpmctl("show", "--json", "b").output)
     #expect(show["id"] == 2)
     #expect(try JobSpec(json: #require(show["job"])).name == "b")
@@ -157,7 +162,7 @@ import Testing
   @Test func logsFollowAJobToItsEnd() throws {
     try admit("a", .queued)
     let log = bench.layout.jobDirectory(1).log
-    #expect(try ddpmctl("logs", "a").errors.contains("nothing yet"))
+    #expect(try ddpmctl("logs", "a").errors.contains("its log is empty"))
     try Data("one\n".utf8).write(to: URL(filePath: log))
     #expect(try ddpmctl("logs", "1").output == "one\n")
     let following = try bench.start("logs", "--follow", "1")

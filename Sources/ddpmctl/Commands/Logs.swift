@@ -29,7 +29,7 @@ struct Logs: ParsableCommand {
       if !interrupt.pause() { throw Exit.interrupted }
     }
     if log.position == 0 {
-      say("\(view.title) is \(view.stateText) and has written nothing yet")
+      say("\(view.title) is \(view.stateText); its log is empty")
     }
   }
 }
