@@ -74,8 +74,8 @@ struct Canvas {
         }
       }
     }
-    for (i, covered) in coverage.enumerated() where covered > 0 {
-      mix(ink, i % width, i / width, coverage: covered)
+    for i in coverage.indices where coverage[i] > 0 {
+      mix(ink, i % width, i / width, coverage: coverage[i])
     }
   }
 

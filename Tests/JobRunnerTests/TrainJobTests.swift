@@ -132,7 +132,7 @@ struct TrainJobTests {
     var struck = true
     while struck {
       try jobs.add(id, work)
-      let plan = FaultPlan(at: 9 * (id - 2) + (fault == .crash ? 0 : 4), fault)
+      let plan = FaultPlan(at: 13 * (id - 2) + (fault == .crash ? 0 : 6), fault)
       let run = try Syscalls.$faults.withValue(plan) { try jobs.run(id) }
       struck = plan.struck
       #expect(run.code == (struck ? WorkerExit.stopped : WorkerExit.finished))
