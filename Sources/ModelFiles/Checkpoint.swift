@@ -14,11 +14,8 @@ public struct Checkpoint: Sendable {
   public let state: JSONObject
   let file: SafetensorsFile
 
-  /// The names of the tensors.
-  public var names: [String] { file.names }
-
-  /// The number of elements of a tensor; 0 where there is none of that name.
-  public func count(_ name: String) -> Int { file.entry(name)?.count ?? 0 }
+  /// Names and numbers of elements of the tensors.
+  public var tensors: [(name: String, count: Int)] { file.entries.map { ($0.name, $0.count) } }
 
   /// Reads a tensor; its number of elements must agree.
   public func read(_ name: String, into tensor: Tensor) throws(ModelFileError) {

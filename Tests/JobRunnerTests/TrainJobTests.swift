@@ -153,9 +153,7 @@ struct TrainJobTests {
     #expect(try jobs.run(1, stopAfter: 5).code == WorkerExit.stopped)
     let store = try CheckpointStore(path: jobs.directory(1).checkpoints)
     let checkpoint = try #require(try store.newest())
-    let tensors = checkpoint.names.map {
-      (name: $0, values: FloatBuffer(count: checkpoint.count($0)))
-    }
+    let tensors = checkpoint.tensors.map { (name: $0.name, values: FloatBuffer(count: $0.count)) }
     for tensor in tensors { fill(tensor.values.all, with: .infinity) }
     try store.write(
       step: 6, state: checkpoint.state, tensors: tensors.map { ($0.name, $0.values.all) })
