@@ -111,7 +111,7 @@ let package = Package(
     tests("ModelConfig", imports: ["StrictJSON"]),
     tests("Jobs", imports: ["StrictJSON", "ModelConfig"]),
     tests("Spool", imports: ["DurableIO", "Jobs", "StrictJSON"]),
-    tests("Supervision", imports: ["Spool", "Jobs", "DurableIO", logging]),
+    tests("Supervision", imports: ["Spool", "Jobs", "DurableIO", "CLinux", logging]),
     tests("TensorCore"),
     tests("TensorFiles", imports: ["DurableIO"], data: ["Fixtures"]),
     tests(

@@ -2,19 +2,17 @@
 // listens looks for himself, and looks again every half minute, as hints get lost when the
 // kernel's queue overflows or the directory is replaced.
 
-import Dispatch
 package import DurableIO
 import Glibc
 
-/// Calls back when files appear in a directory, until it goes.
+/// Notices files that appear in a directory.
 package final class DropWatcher {
-  private let source: any DispatchSourceRead
+  /// Readable when there is a hint.
+  package let descriptor: Int32
 
-  /// Watches `directory`; `changed` is called on a thread of its own, once for a burst of files.
-  package init(
-    _ directory: String, changed: @escaping @Sendable () -> Void
-  ) throws(SystemError) {
-    let descriptor = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
+  /// Watches `directory` for files that are written or moved into it.
+  package init(_ directory: String) throws(SystemError) {
+    descriptor = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
     guard descriptor >= 0 else {
       throw SystemError(operation: "watch", path: directory, code: errno)
     }
@@ -24,16 +22,13 @@ package final class DropWatcher {
       close(descriptor)
       throw SystemError(operation: "watch", path: directory, code: code)
     }
-    source = DispatchSource.makeReadSource(
-      fileDescriptor: descriptor, queue: DispatchQueue(label: "drop watcher"))
-    source.setEventHandler {
-      var buffer = [UInt8](repeating: 0, count: 64 * 1024)
-      while unsafe read(descriptor, &buffer, buffer.count) > 0 {}
-      changed()
-    }
-    source.setCancelHandler { close(descriptor) }
-    source.activate()
   }
 
-  deinit { source.cancel() }
+  deinit { close(descriptor) }
+
+  /// Takes all hints that there are: a burst of files is one.
+  package func takeHints() {
+    var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+    while unsafe read(descriptor, &buffer, buffer.count) > 0 {}
+  }
 }

@@ -5,44 +5,29 @@ import Jobs
 
 /// Reads a worker's pipe, which does not block.
 struct MessageReader {
-  let descriptor: Int32
   private var lines = LineSplitter(limit: 64 * 1024)
   private var saidNonsense = false
 
-  init(descriptor: Int32) { self.descriptor = descriptor }
-
-  /// Reads once what is there and reports it; false at the end of the output.
+  /// Reads once what is there, at most 64 KiB.
   ///
-  /// Of several progress messages in a row only the last is reported.
-  mutating func read(_ report: (WorkerProcess.Report) -> Void) -> Bool {
+  /// Of several progress messages in a row only the last is reported; of all nonsense the first.
+  mutating func read(_ descriptor: Int32) -> (reports: [WorkerProcess.Report], isOver: Bool) {
     var chunk = [UInt8](repeating: 0, count: 64 * 1024)
     let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
-    guard count > 0 else { return count == -1 && (errno == EAGAIN || errno == EINTR) }
-    var latest: WorkerMessage?
-    for line in lines.feed(chunk[..<count]) {
-      switch line.flatMap(WorkerMessage.init(line:)) {
-      case .progress(let progress)?:
-        latest = .progress(progress)
-      case let message?:
-        if let latest { report(.message(latest)) }
-        latest = nil
-        report(.message(message))
-      case nil:
-        if !saidNonsense {
-          report(.nonsense(String((line ?? "a line of over 64 KiB").prefix(200))))
-        }
-        saidNonsense = true
-      }
-    }
-    if let latest { report(.message(latest)) }
-    return true
+    guard count > 0 else { return ([], count == 0 || (errno != EAGAIN && errno != EINTR)) }
+    return (lines.feed(chunk[..<count]).reduce(into: []) { take($1, &$0) }, false)
   }
 
-  /// Reads what a worker that has ended left in the pipe, and no more than a pipe holds.
-  mutating func finish(_ report: (WorkerProcess.Report) -> Void) {
-    for _ in 0..<16 {
-      guard read(report) else { return }
+  private mutating func take(_ line: String?, _ reports: inout [WorkerProcess.Report]) {
+    guard let message = line.flatMap({ WorkerMessage(line: $0) }) else {
+      if !saidNonsense {
+        reports.append(.nonsense(String((line ?? "a very long line").prefix(200))))
+      }
+      saidNonsense = true
+      return
     }
+    if case .progress = message, case .message(.progress) = reports.last { reports.removeLast() }
+    reports.append(.message(message))
   }
 }
 

@@ -62,6 +62,7 @@ package struct Scheduler: Sendable {
     case .timer(.grace(let id)): graceOver(id)
     case .timer(.retry(let id)): retry(id)
     case .timer(.record(let id)): recordAgain(id)
+    case .timer(.orphan(let id)): askOrphan(id)
     case .stop: stop()
     }
   }
@@ -207,6 +208,11 @@ package struct Scheduler: Sendable {
     let grace: [Action] = job.isStopping ? [.cancelTimer(.grace(id))] : []
     let transition = job.transition(after: report, policy: policy)
     return grace + record(id, job, transition)
+  }
+
+  private func askOrphan(_ id: Int) -> [Action] {
+    guard case .orphaned = jobs[id]?.phase else { return [] }
+    return [.stopOrphan(id)]
   }
 
   private mutating func orphanGone(_ id: Int) -> [Action] {

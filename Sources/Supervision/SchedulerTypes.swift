@@ -92,6 +92,8 @@ package enum SchedulerTimer: Hashable, Sendable {
   case retry(Int)
   /// A transition that could not be written is tried again.
   case record(Int)
+  /// Look again whether an earlier worker is gone.
+  case orphan(Int)
 }
 
 /// Everything that can happen to the scheduler.

@@ -68,7 +68,7 @@ extension Supervisor {
       }
     }
     // What else has happened has its turn before the rest of a flood.
-    if settled >= scanLimit { post(.dropChanged) }
+    if settled >= scanLimit { retryAfter = .zero }
     return events + [.scanned(retryAfter: retryAfter, problem: problem)]
   }
 

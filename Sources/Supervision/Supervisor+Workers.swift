@@ -1,6 +1,6 @@
 // The supervisor's dealings with processes: its own workers, and those of an earlier daemon.
 
-import Dispatch
+import CLinux
 import DurableIO
 import Glibc
 import Jobs
@@ -10,7 +10,7 @@ import Spool
 extension Supervisor {
   /// Moves the entry to `running`, then starts the worker: a crash in between leaves a job that
   /// the next daemon runs again.
-  func start(_ id: Int) async -> [Event] {
+  func start(_ id: Int) -> [Event] {
     let directory = setup.layout.jobDirectory(id)
     do {
       guard let (state, found) = try queue.find(id), !state.isFinal else { return [vanished(id)] }
@@ -22,20 +22,8 @@ extension Supervisor {
         executable: setup.worker,
         arguments: [directory.path, "--threads", "\(setup.threads)"],
         environment: try workerEnvironment(), directory: directory.path, log: directory.log)
-      let logStart = LogTail.size(of: directory.log)
-      let (log, post) = (setup.log, post)
-      let worker = try await WorkerProcess.start(request) { report in
-        switch report {
-        case .message(let message): post(.message(id, message))
-        case .nonsense(let line):
-          log.warning("the worker of job \(id) says what makes no sense, for example: \(line)")
-        case .ended(let end):
-          let report = WorkerReport(
-            end: end, resultsPublished: (try? Directory.exists(directory.results)) ?? false,
-            logLines: LogTail.lines(of: directory.log, from: logStart))
-          post(.exited(id, report))
-        }
-      }
+      logStarts[id] = LogTail.size(of: directory.log)
+      let worker = try WorkerProcess(request)
       workers[id] = worker
       append(.started, to: id, attempt: entry.attempt)
       setup.log.info("job \(id) started: attempt \(entry.attempt), process \(worker.processID)")
@@ -43,6 +31,31 @@ extension Supervisor {
     } catch {
       setup.log.error("job \(id) cannot be started: \(error)")
       return [.startFailed(id, reason: error.description)]
+    }
+  }
+
+  /// Passes on what the job's worker has said.
+  func hear(_ id: Int) -> [Event] { events(workers[id]?.read() ?? [], of: id) }
+
+  /// Sees the job's worker, which has ended, off.
+  func reap(_ id: Int) -> [Event] {
+    guard let worker = workers.removeValue(forKey: id) else { return [] }
+    let (reports, end) = worker.end()
+    let directory = setup.layout.jobDirectory(id)
+    let report = WorkerReport(
+      end: end, resultsPublished: (try? Directory.exists(directory.results)) ?? false,
+      logLines: LogTail.lines(of: directory.log, from: logStarts.removeValue(forKey: id) ?? 0))
+    return events(reports, of: id) + [.exited(id, report)]
+  }
+
+  private func events(_ reports: [WorkerProcess.Report], of id: Int) -> [Event] {
+    reports.compactMap { report in
+      switch report {
+      case .message(let message): return .message(id, message)
+      case .nonsense(let line):
+        setup.log.warning("the worker of job \(id) says what makes no sense, for example: \(line)")
+        return nil
+      }
     }
   }
 
@@ -56,40 +69,40 @@ extension Supervisor {
     workers[id]?.killGroup()
   }
 
-  func stopOrphan(_ id: Int) {
-    let lock = setup.layout.jobDirectory(id).lock
-    signalHolder(of: lock) { kill($0, SIGTERM) }
-    let post = post
-    // The kernel wakes this thread when the lock's holder lets go or dies.
-    DispatchQueue(label: "orphan").async {
-      while true {
-        do {
-          try FileLock.wait(lock).release()
-          break
-        } catch {
-          sleep(1)
-        }
-      }
-      post(.orphanGone(id))
-    }
+  /// Asks the earlier worker to stop and watches it.
+  func stopOrphan(_ id: Int) -> [Event] {
+    holder(id).map { _ = kill($0, SIGTERM) }
+    return lookAtOrphan(id)
   }
 
   func killOrphan(_ id: Int) {
     setup.log.warning("the earlier worker of job \(id) does not stop and is killed")
-    signalHolder(of: setup.layout.jobDirectory(id).lock) {
+    holder(id).map {
       kill(-$0, SIGKILL)
       kill($0, SIGKILL)
     }
   }
 
-  /// Calls `body` with the process id of the lock's holder, as long as the kernel says it is held.
-  private func signalHolder(of lock: String, _ body: (Int32) -> Void) {
+  /// Looks whether the earlier worker is gone, which the lock knows and nothing else; if it is
+  /// not, has its end wake the daemon, or looks again a second later.
+  func lookAtOrphan(_ id: Int) -> [Event] {
+    orphans[id] = nil
     do {
-      guard let holder = try FileLock.holder(lock), holder > 1, holder != getpid() else { return }
-      body(holder)
+      guard try FileLock.isHeld(setup.layout.jobDirectory(id).lock) else {
+        return [.orphanGone(id)]
+      }
+      orphans[id] = holder(id).flatMap { Orphan(processID: $0) }
     } catch {
       setup.log.warning("\(error)")
     }
+    if orphans[id] == nil { timers.start(.orphan(id), after: .seconds(1)) }
+    return []
+  }
+
+  /// The process that holds the job's lock, by the kernel's word and the lock file's.
+  private func holder(_ id: Int) -> Int32? {
+    let holder = try? FileLock.holder(setup.layout.jobDirectory(id).lock)
+    return holder.flatMap { $0 > 1 && $0 != getpid() ? $0 : nil }
   }
 
   /// The daemon's environment but for what systemd says to the daemon alone.
@@ -99,4 +112,18 @@ extension Supervisor {
       String(decoding: $0, as: UTF8.self)
     }.filter { variable in !ours.contains { variable.hasPrefix($0 + "=") } }
   }
+}
+
+/// The worker of an earlier daemon: not our child, but its end can be waited for.
+final class Orphan {
+  /// Readable when the process has ended (pidfd_open(2)).
+  let descriptor: Int32
+
+  /// Nil if there is no such process any more.
+  init?(processID: Int32) {
+    descriptor = pidfd_open(processID, 0)
+    if descriptor < 0 { return nil }
+  }
+
+  deinit { close(descriptor) }
 }

@@ -1,7 +1,9 @@
 // Runs the daemon: performs what the scheduler decides, and tells it what happens.
 //
-// One task owns the scheduler, the admission and the workers' handles. Signals, inotify, the ends
-// of workers and timers come to it as events of one stream; it sleeps when nothing happens.
+// One thread, one loop: it sleeps in poll(2) until a signal, a file in `drop/`, a worker's word or
+// end, or a timer wakes it, and does everything there is to do. No state is shared, so nothing is
+// locked; and there is no runtime's pool of threads, whose upkeep alone (libdispatch's, once a
+// second) would be more work than the daemon has.
 //
 // Promises: an entry is in `running` before its worker starts and leaves it after the worker has
 // ended. The daemon itself is stopped by a `stop` and by nothing a job or a file does.
@@ -66,27 +68,33 @@ public final class Supervisor {
   let queue: JobQueue
   var admission: Admission
   var workers: [Int: WorkerProcess] = [:]
-  /// May be called from any thread.
-  let post: @Sendable (Event) -> Void
+  /// How long each worker's log was when it started.
+  var logStarts: [Int: Int] = [:]
+  var orphans: [Int: Orphan] = [:]
+  var timers = Timers()
+  private let stops: StopRequests
   private let lock: FileLock
-  private let events: AsyncStream<Event>
+  private var watcher: DropWatcher?
   private var scheduler: Scheduler
-  private var timers: Timers
 
   /// Makes what is missing of the spool and takes its lock.
-  public convenience init(_ setup: SupervisorSetup) throws(SupervisorError) {
+  public convenience init(
+    _ setup: SupervisorSetup, stops: StopRequests
+  ) throws(SupervisorError) {
     var policy = SchedulingPolicy()
     policy.maxWorkers = setup.configuration.maxWorkers
     policy.stopGrace = setup.configuration.stopGrace
     policy.crashLimit = setup.configuration.crashLimit
     policy.watchdogInterval = ServiceNotifier.watchdogInterval
-    try self.init(setup, policy: policy, admission: Admission.Policy())
+    try self.init(setup, stops: stops, policy: policy, admission: Admission.Policy())
   }
 
   package init(
-    _ setup: SupervisorSetup, policy: SchedulingPolicy, admission: Admission.Policy
+    _ setup: SupervisorSetup, stops: StopRequests, policy: SchedulingPolicy,
+    admission: Admission.Policy
   ) throws(SupervisorError) {
     self.setup = setup
+    self.stops = stops
     lock = try Self.takeLock(setup.layout)
     do {
       self.admission = try Admission(setup.layout, policy: admission)
@@ -95,12 +103,7 @@ public final class Supervisor {
       throw .spool(error)
     }
     queue = JobQueue(setup.layout)
-    let (events, continuation) = AsyncStream.makeStream(of: Event.self)
-    self.events = events
-    let post: @Sendable (Event) -> Void = { continuation.yield($0) }
-    self.post = post
     scheduler = Scheduler(policy)
-    timers = Timers { post(.timer($0)) }
   }
 
   private static func takeLock(_ layout: SpoolLayout) throws(SupervisorError) -> FileLock {
@@ -118,49 +121,84 @@ public final class Supervisor {
     }
   }
 
-  /// Asks the daemon to stop: workers write their checkpoints first, unless it is asked again.
-  /// May be called from any thread.
-  public var stop: @Sendable () -> Void {
-    let post = post
-    return { post(.stop) }
-  }
-
-  /// Serves the spool until it is stopped.
-  public func run() async {
-    // Whatever comes between now and the end of the recovery waits in the stream.
-    let watcher = watchDrop()
-    post(.began)
-    for await event in events {
-      if case .timer(let timer) = event { timers.cancel(timer) }
-      if await handle(event) { break }
+  /// Serves the spool until it is asked to stop: workers then write their checkpoints first,
+  /// unless it is asked again.
+  public func run() {
+    // Before the first scan, so that nothing comes unnoticed between the two.
+    watchDrop()
+    var exits = handle(.began)
+    while !exits {
+      for event in sleep() where handle(event) { exits = true }
     }
-    withExtendedLifetime(watcher) {}
     lock.release()
   }
 
   /// Lets the scheduler decide and does what it says; true when that is to exit.
-  private func handle(_ event: Event) async -> Bool {
+  private func handle(_ event: Event) -> Bool {
     // Answers come before the next event from outside.
     var pending = [event]
     var exits = false
     while !pending.isEmpty {
       for action in scheduler.handle(pending.removeFirst()) {
         if action == .exit { exits = true }
-        pending += await perform(action)
+        pending += perform(action)
       }
     }
     return exits
   }
 
-  private func perform(_ action: Action) async -> [Event] {
+  /// Something that can wake the daemon.
+  private enum Source {
+    case stops
+    case drop
+    case output(Int)
+    case end(Int)
+    case orphan(Int)
+  }
+
+  /// Sleeps until something happens, and says what.
+  private func sleep() -> [Event] {
+    var sources: [(descriptor: Int32, source: Source)] = [(stops.descriptor, .stops)]
+    var deadline = timers.next
+    if let watcher { sources.append((watcher.descriptor, .drop)) }
+    for (id, worker) in workers {
+      if let from = worker.listensFrom {
+        if from <= .now {
+          sources.append((worker.output, .output(id)))
+        } else {
+          deadline = min(from, deadline ?? from)
+        }
+      }
+      sources.append((worker.child, .end(id)))
+    }
+    for (id, orphan) in orphans { sources.append((orphan.descriptor, .orphan(id))) }
+
+    let ready = poll(sources.map(\.descriptor), until: deadline)
+    let events = zip(sources, ready).flatMap { $1 ? take($0.source) : [] }
+    return events + timers.takeDue(.now).map { .timer($0) }
+  }
+
+  private func take(_ source: Source) -> [Event] {
+    switch source {
+    case .stops: return stops.take() ? [.stop] : []
+    case .drop:
+      watcher?.takeHints()
+      return [.dropChanged]
+    case .output(let id): return hear(id)
+    case .end(let id): return reap(id)
+    case .orphan(let id): return lookAtOrphan(id)
+    }
+  }
+
+  private func perform(_ action: Action) -> [Event] {
     switch action {
     case .recover: return recover()
     case .scanDrop: return scanDrop()
-    case .start(let id): return await start(id)
+    case .start(let id): return start(id)
     case .record(let id, let transition): return record(id, transition)
     case .stopWorker(let id): stopWorker(id)
     case .killWorker(let id): killWorker(id)
-    case .stopOrphan(let id): stopOrphan(id)
+    case .stopOrphan(let id): return stopOrphan(id)
     case .killOrphan(let id): killOrphan(id)
     case .noteCancellation(let id): noteCancellation(id)
     case .saveProgress(let id, let progress): saveProgress(id, progress)
@@ -173,13 +211,11 @@ public final class Supervisor {
   }
 
   /// Without hints from the kernel the daemon still finds everything in its regular rescans.
-  private func watchDrop() -> DropWatcher? {
+  private func watchDrop() {
     do {
-      let post = post
-      return try DropWatcher(setup.layout.drop) { post(.dropChanged) }
+      watcher = try DropWatcher(setup.layout.drop)
     } catch {
       setup.log.warning("\(error); new files are found every half minute only")
-      return nil
     }
   }
 }

@@ -1,27 +1,22 @@
-/// The scheduler's timers as sleeping tasks; none of them means no wakeup.
-struct Timers: ~Copyable {
-  private var running: [SchedulerTimer: Task<Void, Never>] = [:]
-  private let fire: @Sendable (SchedulerTimer) -> Void
+/// The scheduler's timers: moments that the supervisor's sleep ends at.
+struct Timers {
+  private var deadlines: [SchedulerTimer: ContinuousClock.Instant] = [:]
 
-  init(fire: @escaping @Sendable (SchedulerTimer) -> Void) { self.fire = fire }
-
-  deinit { for task in running.values { task.cancel() } }
+  /// When the next one is due; nil if none runs.
+  var next: ContinuousClock.Instant? { deadlines.values.min() }
 
   /// Starts `timer`, or starts it anew.
   mutating func start(_ timer: SchedulerTimer, after delay: Duration) {
-    cancel(timer)
-    running[timer] = Task.detached { [fire] in
-      do {
-        try await Task.sleep(for: delay)
-        fire(timer)
-      } catch {
-        // Cancelled.
-      }
-    }
+    deadlines[timer] = .now + delay
   }
 
-  /// Stops `timer` if it runs; also to be called when it has fired.
-  mutating func cancel(_ timer: SchedulerTimer) {
-    running.removeValue(forKey: timer)?.cancel()
+  /// Stops `timer` if it runs.
+  mutating func cancel(_ timer: SchedulerTimer) { deadlines[timer] = nil }
+
+  /// Takes out the timers that are due, the earliest first.
+  mutating func takeDue(_ now: ContinuousClock.Instant) -> [SchedulerTimer] {
+    let due = deadlines.filter { $0.value <= now }.sorted { $0.value < $1.value }.map(\.key)
+    for timer in due { deadlines[timer] = nil }
+    return due
   }
 }

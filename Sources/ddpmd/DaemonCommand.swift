@@ -42,25 +42,15 @@ struct DaemonCommand: ParsableCommand {
       layout: layout, configuration: configuration, worker: try findWorker(), threads: threads,
       log: log)
 
-    // Before there is any other thread: all of them leave these signals to this one.
-    var signals = StopSignals()
     let supervisor: Supervisor
     do {
-      supervisor = try Supervisor(setup)
+      supervisor = try Supervisor(setup, stops: try StopRequests())
     } catch {
-      throw fail(75, error.description)
+      throw fail(75, "\(error)")
     }
     log.info(
       "serving \(layout.spool) with \(configuration.maxWorkers) worker(s) of \(threads) thread(s)")
-    let stop = supervisor.stop
-    Task.detached {
-      await supervisor.run()
-      Glibc.exit(0)
-    }
-    while true {
-      signals.wait()
-      stop()
-    }
+    supervisor.run()
   }
 
   private func readConfiguration() throws -> Configuration {

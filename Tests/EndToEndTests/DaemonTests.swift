@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 
@@ -70,6 +71,9 @@ import Testing
     try folder.write("worker", worker, mode: 0o755)
     let first = try start(folder)
     try await until("it serves") { first.text.contains("serving") }
+    // No pool of threads whose upkeep would wake it: see Supervisor.
+    let status = try String(contentsOfFile: "/proc/\(first.processID)/status", encoding: .utf8)
+    #expect(status.contains("Threads:\t1\n"))
     let second = try Program(
       "ddpmd", ["--root", folder.path, "--worker", folder.path + "/worker"],
       output: folder.path + "/second")

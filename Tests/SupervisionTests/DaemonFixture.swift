@@ -1,5 +1,7 @@
 // A real supervisor on a spool of its own in a temporary folder, with a script for a worker.
 
+import CLinux
+import Dispatch
 import DurableIO
 import Glibc
 import Jobs
@@ -81,14 +83,15 @@ final class TestSpool: Sendable {
   }
 }
 
-/// One life of a daemon.
+/// One life of a daemon, on a thread of its own.
 final class TestDaemon: Sendable {
-  private let task: Task<Void, Never>
-  private let stopRequest: @Sendable () -> Void
+  private let end: Task<Void, Never>
+  private let stopPipe: Int32
+  /// What the daemon told the service manager.
+  let messages = Box()
 
   init(
-    _ spool: TestSpool, maxWorkers: Int = 1, adjust: (inout SchedulingPolicy) -> Void = { _ in },
-    notifier: ServiceNotifier? = nil
+    _ spool: TestSpool, maxWorkers: Int = 1, adjust: (inout SchedulingPolicy) -> Void = { _ in }
   ) throws {
     var policy = SchedulingPolicy()
     policy.maxWorkers = maxWorkers
@@ -101,35 +104,44 @@ final class TestDaemon: Sendable {
     var setup = SupervisorSetup(
       layout: spool.layout, configuration: Configuration(), worker: spool.worker, threads: 3,
       log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    let said = Box()
-    setup.notifier = notifier ?? ServiceNotifier { said.append($0) }
-    messages = said
-    let supervisor = try Supervisor(setup, policy: policy, admission: admission)
-    stopRequest = supervisor.stop
-    task = Task.detached { await supervisor.run() }
+    setup.notifier = ServiceNotifier { [messages] in messages.append($0) }
+    // Each write is a packet, which each read takes one of.
+    var ends: [Int32] = [-1, -1]
+    try #require(unsafe pipe2(&ends, O_CLOEXEC | O_NONBLOCK | packetPipe) == 0)
+    stopPipe = ends[1]
+    let stops = StopRequests(descriptor: ends[0])
+    // Handed to the thread and not used here any more.
+    nonisolated(unsafe) let supervisor = try Supervisor(
+      setup, stops: stops, policy: policy, admission: admission)
+    let (ended, continuation) = AsyncStream.makeStream(of: Never.self)
+    DispatchQueue(label: "daemon").async {
+      unsafe supervisor.run()
+      continuation.finish()
+    }
+    end = Task { for await _ in ended {} }
   }
 
-  /// What the daemon told the service manager.
-  let messages: Box
+  deinit { close(stopPipe) }
 
   /// Stops the daemon and waits for its end.
   func stop() async {
-    stopRequest()
-    await task.value
+    requestStop()
+    await end.value
   }
 
   /// Asks it to stop, without waiting.
-  func requestStop() { stopRequest() }
+  func requestStop() { unsafe _ = write(stopPipe, "x", 1) }
 
-  /// Waits for the daemon's end.
-  func end() async { await task.value }
-
+  /// What was said, by any thread.
   final class Box: Sendable {
     private let list = Mutex<[String]>([])
     var all: [String] { list.withLock { $0 } }
     func append(_ text: String) { list.withLock { $0.append(text) } }
   }
 }
+
+/// O_DIRECT, which makes pipe2(2) a pipe of packets.
+private let packetPipe: Int32 = 0o40000
 
 /// Waits until `condition` holds; a test that waits in vain fails.
 func until(_ what: String, _ condition: () throws -> Bool) async throws {
