@@ -9,9 +9,10 @@ final class Program {
 
   /// Starts `name` from the folder that the tests were built into.
   ///
-  /// - output: the file that gets standard output and standard error.
+  /// - output: the file that gets standard output and, without `errors`, standard error.
   init(
-    _ name: String, _ arguments: [String], environment: [String: String] = [:], output: String
+    _ name: String, _ arguments: [String], environment: [String: String] = [:], output: String,
+    errors: String? = nil
   ) throws {
     self.output = output
     let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
@@ -19,12 +20,16 @@ final class Program {
       .appendingPathComponent(name)
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    try #require(FileManager.default.createFile(atPath: output, contents: nil))
-    let file = try #require(FileHandle(forWritingAtPath: output))
+    let file = try Self.emptyFile(output)
     process.standardOutput = file
-    process.standardError = file
+    process.standardError = try errors.map(Self.emptyFile) ?? file
     process.standardInput = FileHandle.nullDevice
     try process.run()
+  }
+
+  private static func emptyFile(_ path: String) throws -> FileHandle {
+    try #require(FileManager.default.createFile(atPath: path, contents: nil))
+    return try #require(FileHandle(forWritingAtPath: path))
   }
 
   deinit { if process.isRunning { send(SIGKILL) } }
