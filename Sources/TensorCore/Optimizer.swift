@@ -49,6 +49,7 @@ public func adamStep(
     gradient_scale: Float(c.gradientScale), beta1: Float(c.beta1), beta2: Float(c.beta2),
     step_size: Float(c.learningRate / correction1),
     inverse_sqrt_correction2: Float(1 / correction2.squareRoot()), epsilon: Float(c.epsilon),
+    complement1: Float(1 - c.beta1), complement2: Float(1 - c.beta2),
     coupled_decay: c.decoupled ? 0 : Float(c.weightDecay),
     decoupled_keep: c.decoupled ? Float(1 - c.learningRate * c.weightDecay) : 1)
   unsafe kernels.functions.adam(

@@ -25,6 +25,8 @@ typedef struct {
 /// Coefficients of one Adam step, bias corrections folded in by the caller.
 typedef struct {
   float gradient_scale, beta1, beta2, step_size, inverse_sqrt_correction2, epsilon;
+  /// 1 − β, rounded once: 1 − 0.999f would have an error of 1e-5.
+  float complement1, complement2;
   float coupled_decay, decoupled_keep;
 } ddpm_adam;
 
