@@ -29,6 +29,10 @@ CONFIGS = {
         layers_per_block=2, add_attention=False, attention_head_dim=2,
         down_block_types=["AttnDownBlock2D", "DownBlock2D", "DownBlock2D"],
         up_block_types=["UpBlock2D", "UpBlock2D", "AttnUpBlock2D"]),
+    # Channels and tiles enough for the kernels that only wide convolutions use.
+    "wide": BASE | dict(
+        sample_size=16, block_out_channels=[16], norm_num_groups=4, attention_head_dim=8,
+        down_block_types=["AttnDownBlock2D"], up_block_types=["UpBlock2D"]),
 }
 
 folder = pathlib.Path(__file__).parent
