@@ -35,7 +35,7 @@ public final class FileLock: Sendable {
   public static func isHeld(_ path: String) throws(SystemError) -> Bool {
     do {
       let file = try OpenFile(reading: path)
-      var request = wholeFile()
+      var request = wholeFile(F_WRLCK)
       try Syscalls.call("examine the lock of", path) {
         unsafe fcntl(file.descriptor, Int32(OFD_GETLK), &request)
       }
@@ -54,13 +54,23 @@ public final class FileLock: Sendable {
   }
 
   /// Lets go. The second time nothing happens.
-  public func release() { file.withLock { $0 = nil } }
+  public func release() {
+    file.withLock { file in
+      if let descriptor = file?.descriptor {
+        // Closing is not enough: a program that another thread is just starting has a copy of the
+        // descriptor until its exec.
+        var request = Self.wholeFile(F_UNLCK)
+        _ = unsafe fcntl(descriptor, Int32(OFD_SETLK), &request)
+      }
+      file = nil
+    }
+  }
 
   private static func lock(
     _ path: String, _ command: Int
   ) throws(SystemError) -> FileLock? {
     let file = try OpenFile(path, flags: O_RDWR | O_CREAT)
-    var request = wholeFile()
+    var request = wholeFile(F_WRLCK)
     do {
       try Syscalls.call("lock", path) {
         unsafe fcntl(file.descriptor, Int32(command), &request)
@@ -74,9 +84,9 @@ public final class FileLock: Sendable {
     return FileLock(file)
   }
 
-  private static func wholeFile() -> flock {
+  private static func wholeFile(_ type: Int32) -> flock {
     var request = flock()
-    request.l_type = Int16(F_WRLCK)
+    request.l_type = Int16(type)
     request.l_whence = Int16(SEEK_SET)
     return request
   }

@@ -48,6 +48,18 @@ package struct ActiveJob: Equatable, Sendable {
     }
   }
 
+  /// Whether a worker of this daemon is at work.
+  var isOurs: Bool { phase == .running || isStopping }
+
+  var isStopping: Bool {
+    if case .stopping = phase { true } else { false }
+  }
+
+  /// Whether a stopping daemon still has to see to the job.
+  var keepsDaemon: Bool {
+    if case .recording = phase { true } else { isOurs }
+  }
+
   /// Takes note of the first and of every further word of a run.
   ///
   /// A run that begins beyond where the run before began has a newer checkpoint under it: what

@@ -319,17 +319,3 @@ package struct Scheduler: Sendable {
     return [.notify(.status(status))]
   }
 }
-
-extension ActiveJob {
-  /// Whether a worker of this daemon is at work.
-  fileprivate var isOurs: Bool { phase == .running || isStopping }
-
-  fileprivate var isStopping: Bool {
-    if case .stopping = phase { true } else { false }
-  }
-
-  /// Whether a stopping daemon still has to see to the job.
-  fileprivate var keepsDaemon: Bool {
-    if case .recording = phase { true } else { isOurs }
-  }
-}

@@ -13,7 +13,7 @@ extension Supervisor {
   func recover() -> [Event] {
     do {
       let recovery = try Recovery.run(setup.layout, &admission)
-      log(recovery)
+      note(recovery)
       var events: [Event] = []
       for entry in recovery.stillRunning {
         let standing = Standing.orphaned(cancelRequested: entry.cancelRequested)
@@ -38,13 +38,22 @@ extension Supervisor {
     }
   }
 
-  private func log(_ recovery: Recovery) {
+  /// Writes what the recovery did into the log and into the jobs' histories.
+  private func note(_ recovery: Recovery) {
     for outcome in recovery.admissions { log(outcome) }
     for entry in recovery.requeued {
-      setup.log.notice("job \(entry.id) was running when the daemon ended; it goes on")
+      setup.log.notice("job \(entry.id) was running when the daemon died; it goes on")
+      append(.crashed, to: entry.id, attempt: entry.attempt - 1, reason: "the daemon died")
     }
-    for id in recovery.finished { setup.log.info("job \(id) had finished") }
-    for id in recovery.cancelled { setup.log.info("job \(id) is cancelled") }
+    for (ids, end) in [
+      (recovery.finished, JobEvent.Kind.finished), (recovery.cancelled, .cancelled),
+    ] {
+      for id in ids {
+        setup.log.info("job \(id) \(end) while there was no daemon")
+        let attempt = (try? queue.find(id))?.entry.attempt ?? 0
+        append(end, to: id, attempt: attempt)
+      }
+    }
     for entry in recovery.stillRunning {
       setup.log.notice("job \(entry.id) still has the worker of an earlier daemon")
     }

@@ -199,6 +199,30 @@ import Testing
     await next.stop()
   }
 
+  @Test func whatADeadDaemonLeftIsTakenUp() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    for _ in 0..<3 { _ = try spool.submit(sampleJob) }
+    var admission = try Admission(spool.layout)
+    #expect(admission.scan().count == 3)
+    // All three ran when the daemon and its workers died: the first was at work, the second had
+    // published its results, the third was being cancelled.
+    let queue = JobQueue(spool.layout)
+    for id in 1...3 { try queue.move(id, from: .queued, to: .running) }
+    try Directory.create(spool.directory(2).results)
+    var cancelled = QueueEntry(id: 3)
+    cancelled.cancelRequested = true
+    try queue.update(cancelled, in: .running)
+
+    let daemon = try TestDaemon(spool)
+    try await spool.waitFor(1, .done)
+    await daemon.stop()
+    #expect(try spool.history(1) == [.admitted, .crashed, .started, .finished])
+    #expect(try spool.history(2) == [.admitted, .finished])
+    #expect(try spool.history(3) == [.admitted, .cancelled])
+    #expect(try (1...3).map { try spool.job($0)?.state } == [.done, .done, .cancelled])
+    #expect(try spool.job(1)?.entry.attempt == 2)
+  }
+
   /// A worker that outlived its daemon is asked to stop, is waited for, and only then does the
   /// job run again; `answer` is what it does when it is asked.
   @Test(arguments: ["exit 75", "print STDERR 'no'"])
