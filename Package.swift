@@ -104,7 +104,9 @@ let package = Package(
     program("ddpm-worker", imports: ["JobRunner", "Jobs", arguments]),
     program(
       "ddpm-bench",
-      imports: ["Training", "Models", "Diffusion", "ModelConfig", "TensorCore", arguments]),
+      imports: [
+        "Training", "Models", "ModelConfig", "TensorCore", "StrictJSON", "DurableIO", arguments,
+      ]),
 
     tests("DurableIO"),
     tests("StrictJSON"),

@@ -1,0 +1,105 @@
+import ArgumentParser
+import DurableIO
+import Glibc
+import ModelConfig
+import Models
+import StrictJSON
+import TensorCore
+import Training
+
+/// Images a second of one U-Net: forward passes as sampling makes them, and whole training steps
+/// (noising, forward, loss, backward, clipping, Adam, average).
+struct UNetBenchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "unet", abstract: "Time forward passes and training steps of a U-Net.")
+
+  @Option(help: "A U-Net's config.json, as diffusers writes it.")
+  var config: String?
+
+  @Option(help: "A preset: \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var preset = Preset.fashionMNIST28.rawValue
+
+  @Option(help: "Images in a batch.")
+  var batch = 64
+
+  @Option(help: "Threads; by default one a processor.")
+  var threads = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+
+  @Option(name: .customLong("repeat"), help: "Measurements; the median counts.")
+  var repetitions = 5
+
+  @Flag(help: "Print the report on one line.")
+  var json = false
+
+  func validate() throws {
+    guard batch > 0, threads > 0, repetitions > 0 else {
+      throw ValidationError("--batch, --threads and --repeat are 1 or more")
+    }
+  }
+
+  func run() throws {
+    let unet = UNet(try architecture())
+    let pool = ThreadPool(threads: threads)
+    var recipe = TrainingRecipe(
+      seed: 1, batchSize: batch, learningRate: LearningRateSchedule(peak: 2e-4))
+    recipe.gradientClipping = 1
+    recipe.average = ExponentialMovingAverage(decay: 0.9999)
+    let trainer = Trainer(
+      unet: unet, scheduler: SchedulerConfig(), recipe: recipe, pool: pool)
+
+    let pixels = [UInt8](repeating: 127, count: batch * image(unet.config).count)
+    let training = try median { _ = try trainer.train(pixels) }
+    let forward = median { predict(trainer, pool) }
+    var usage = rusage()
+    unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+
+    let report: JSONObject = [
+      "training_images_per_second": .double(Double(batch) / training),
+      "forward_images_per_second": .double(Double(batch) / forward),
+      "peak_megabytes": .integer(usage.ru_maxrss / 1024),
+      "parameters": .integer(unet.layout.count), "batch": .integer(batch),
+      "threads": .integer(threads), "kernels": .string(Kernels.active.name),
+      "openblas": .string(BLAS.kernel),
+    ]
+    print(JSONValue.object(report).serialized(pretty: !json))
+  }
+
+  private func architecture() throws -> UNetConfig {
+    if let config { return try UNetConfig(json: JSONValue(parsing: readFile(config))) }
+    guard let preset = Preset(rawValue: preset) else {
+      throw ValidationError("--preset is one of \(Preset.allCases.map(\.rawValue))")
+    }
+    return preset.unet
+  }
+
+  private func image(_ config: UNetConfig) -> Shape {
+    Shape(1, config.sampleSize, config.sampleSize, config.inChannels)
+  }
+
+  /// One forward pass of every image of a batch, as the samplers run them.
+  private func predict(_ trainer: Trainer, _ pool: ThreadPool) {
+    let config = trainer.unet.config
+    let shape = image(config)
+    let (input, output) = (
+      FloatBuffer(count: batch * shape.count),
+      FloatBuffer(count: batch * shape.count / config.inChannels * config.outChannels)
+    )
+    let outputShape = Shape(1, shape.h, shape.w, config.outChannels)
+    let denoisers = trainer.denoisers(weights: trainer.weights)
+    pool.run(batch) { index, thread in
+      denoisers[thread].predict(
+        input.tensor(at: index * shape.count, shape), timesteps: [500],
+        into: output.tensor(at: index * outputShape.count, outputShape))
+    }
+  }
+
+  /// Seconds that `work` takes, the median of the repetitions after one to warm up.
+  private func median(_ work: () throws -> Void) rethrows -> Double {
+    try work()
+    var seconds: [Double] = []
+    for _ in 0..<repetitions {
+      seconds.append(try ContinuousClock().measure(work) / .seconds(1))
+    }
+    return seconds.sorted()[repetitions / 2]
+  }
+}
