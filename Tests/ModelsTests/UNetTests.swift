@@ -1,0 +1,147 @@
+import ModelConfig
+@testable import Models
+import TensorCore
+import Testing
+
+/// What holds for a whole network whatever its weights are.
+@Suite struct UNetTests {
+  private static let config = smallConfig { $0.dropout = 0.3 }
+  private let unet = UNet(config)
+  private let weights: FloatBuffer
+  private let images: FloatBuffer
+  private let timesteps = [3, 500, 999]
+
+  init() {
+    weights = FloatBuffer(count: unet.layout.count)
+    unet.initialize(weights.all, seed: 1)
+    images = FloatBuffer(count: 3 * 64)
+    Philox(seed: 2, stream: 0).fillNormal(images.all, step: 0, image: 0)
+  }
+
+  @Test(arguments: [(Preset.fashionMNIST28, 1_707_009, 318), (.cifar10, 35_746_307, 328)])
+  func thePresetsHaveTheirPublishedSizes(preset: Preset, count: Int, tensors: Int) {
+    let layout = UNet(preset.unet).layout
+    #expect(layout.count == count)
+    #expect(layout.parameters.count == tensors)
+    #expect(Set(layout.parameters.map(\.name)).count == tensors)
+    var end = 0
+    for parameter in layout.parameters {
+      #expect(parameter.offset == end)
+      end += parameter.count
+    }
+    #expect(end == count)
+  }
+
+  @Test func predictingIsTrainingsForwardPass() {
+    let predicted = predict(0..<3)
+    let trained = train(0..<3, dropout: nil)
+    #expect(predicted.map(\.bitPattern) == trained.output.map(\.bitPattern))
+  }
+
+  @Test func imagesTogetherAreImagesAlone() {
+    let together = predict(0..<3).map(Double.init)
+    for image in 0..<3 {
+      let alone = predict(image..<image + 1).map(Double.init)
+      #expect(distance(alone, Array(together[image * 64..<(image + 1) * 64])) < 1e-6)
+    }
+    let sum = train(0..<3, dropout: nil).gradients
+    let parts = (0..<3).map { train($0..<$0 + 1, dropout: nil).gradients }
+    let added = (0..<sum.count).map { parts[0][$0] + parts[1][$0] + parts[2][$0] }
+    #expect(distance(sum, added) < 1e-6)
+  }
+
+  @Test func memoryIsConstantAfterTheFirstPass() {
+    let arena = Arena()
+    _ = train(0..<3, dropout: noise(0), arena: arena)
+    let bytes = arena.bytes
+    #expect(bytes > 0)
+    for step in 1..<4 { _ = train(0..<3, dropout: noise(UInt32(step)), arena: arena) }
+    #expect(arena.bytes == bytes)
+    let inference = Arena()
+    _ = predict(0..<3, arena: inference)
+    let less = inference.bytes
+    #expect(less < bytes)
+    for _ in 0..<3 { _ = predict(0..<3, arena: inference) }
+    #expect(inference.bytes == less)
+  }
+
+  @Test func passesRepeatToTheBit() {
+    let (first, second) = (train(0..<3, dropout: noise(5)), train(0..<3, dropout: noise(5)))
+    #expect(first.output == second.output && first.gradients == second.gradients)
+  }
+
+  @Test func dropoutMasksDifferByStepSeedAndImage() {
+    let plain = train(0..<1, dropout: nil).output
+    let masked = [
+      DropoutNoise(seed: 9, step: 0, firstImage: 0), DropoutNoise(seed: 9, step: 1, firstImage: 0),
+      DropoutNoise(seed: 9, step: 0, firstImage: 1), DropoutNoise(seed: 8, step: 0, firstImage: 0),
+    ].map { train(0..<1, dropout: $0).output }
+    #expect(Set(masked + [plain]).count == 5)
+  }
+
+  /// A shard's masks are those of its images in the whole batch.
+  @Test func dropoutMasksDoNotDependOnTheSplitIntoShards() {
+    let whole = train(0..<3, dropout: noise(4))
+    for split in 1..<3 {
+      let parts = [
+        train(0..<split, dropout: DropoutNoise(seed: 9, step: 4, firstImage: 0)),
+        train(split..<3, dropout: DropoutNoise(seed: 9, step: 4, firstImage: UInt32(split))),
+      ]
+      let output = (parts[0].output + parts[1].output).map(Double.init)
+      #expect(distance(output, whole.output.map(Double.init)) < 1e-6)
+      #expect(distance(zip(parts[0].gradients, parts[1].gradients).map(+), whole.gradients) < 1e-6)
+    }
+  }
+
+  @Test func initialWeightsArePyTorchsDistributions() {
+    let flat = FloatBuffer(count: unet.layout.count)
+    unet.initialize(flat.all, seed: 7)
+    for parameter in unet.layout.parameters {
+      let values = parameter.view(in: flat.all).doubles
+      if parameter.name.contains("norm") {
+        #expect(values.allSatisfy { $0 == (parameter.name.hasSuffix("weight") ? 1 : 0) })
+      } else {
+        let weight = parameter.name.replacing(/bias$/, with: "weight")
+        let shape = unet.layout.parameters.first { $0.name == weight }?.shape ?? []
+        let bound = 1 / Double(shape.dropFirst().reduce(1, *)).squareRoot()
+        #expect(values.allSatisfy { abs($0) <= bound * (1 + 1e-6) })
+        let square = values.reduce(0) { $0 + $1 * $1 } / Double(values.count)
+        // Of a uniform distribution, bound²/3 and a variance of 4/45·bound⁴.
+        let deviation = 0.3 * bound * bound / Double(values.count).squareRoot()
+        #expect(abs(square - bound * bound / 3) < 5 * deviation, "\(parameter.name)")
+      }
+    }
+    #expect(flat.all.bits != weights.all.bits)
+    unet.initialize(flat.all, seed: 1)
+    #expect(flat.all.bits == weights.all.bits)
+  }
+
+  private func noise(_ step: UInt32) -> DropoutNoise {
+    DropoutNoise(seed: 9, step: step, firstImage: 0)
+  }
+
+  private func predict(_ range: Range<Int>, arena: Arena = Arena()) -> [Float] {
+    let output = FloatBuffer(count: range.count * 64)
+    let tensor = output.tensor(at: 0, Shape(range.count, 8, 8, 1))
+    unet.predict(
+      images.tensor(at: 0, Shape(3, 8, 8, 1)).images(range), timesteps: Array(timesteps[range]),
+      weights: weights.all, arena: arena, into: tensor)
+    return output.all.floats
+  }
+
+  /// A pass whose loss is half the sum of the output's squares.
+  private func train(
+    _ range: Range<Int>, dropout: DropoutNoise?, arena: Arena = Arena()
+  ) -> (output: [Float], gradients: [Double]) {
+    let gradients = FloatBuffer(count: unet.layout.count)
+    var output: [Float] = []
+    unet.train(
+      images.tensor(at: 0, Shape(3, 8, 8, 1)).images(range), timesteps: Array(timesteps[range]),
+      weights: weights.all, gradients: gradients.all, arena: arena, dropout: dropout
+    ) {
+      output = $0.floats
+      copy($0, into: $1)
+    }
+    return (output, gradients.all.doubles)
+  }
+}
