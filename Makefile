@@ -1,13 +1,14 @@
 # make quickstart   train on Fashion-MNIST through the daemon, and draw images
 # make test         all tests; make lint checks the format
 # make build        the programs, optimised, in .build/release
+# make test-peer    compare with PyTorch and diffusers; make bench times both
 
 SWIFT ?= swift
 CHECKS = --explicit-target-dependency-import-check error
 RELEASE = -c release --static-swift-stdlib $(CHECKS)
 FORMATTED = Package.swift Sources Tests
 
-.PHONY: quickstart build test lint format packages clean
+.PHONY: quickstart build test test-peer bench lint format packages clean
 
 quickstart: build
 	scripts/quickstart
@@ -18,6 +19,9 @@ build: packages
 test: packages
 	$(SWIFT) build --build-tests $(CHECKS)
 	$(SWIFT) test --skip-build
+
+test-peer: build
+	scripts/with-peer python -m pytest -q Tests/Peer
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(FORMATTED)

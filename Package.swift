@@ -105,7 +105,9 @@ let package = Package(
     program(
       "ddpm-bench",
       imports: [
-        "Training", "Models", "ModelConfig", "TensorCore", "StrictJSON", "DurableIO", arguments,
+        "Training", "ModelFiles", "Models", "ModelConfig", "TensorFiles", "TensorCore",
+        "StrictJSON",
+        "DurableIO", arguments,
       ]),
 
     tests("DurableIO"),

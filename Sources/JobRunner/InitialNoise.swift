@@ -22,16 +22,13 @@ struct InitialNoise {
 
   /// Fills `x` (N×H×W×C) with the noise of the job's images `images`.
   func fill(_ x: Tensor, images: Range<Int>) throws(TensorFileError) {
-    let plane = shape.h * shape.w
     let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: shape.count)
     defer { unsafe values.deallocate() }
     unsafe values.initialize(repeating: 0)
     for (offset, image) in images.enumerated() {
       try unsafe file.read(from: image * shape.count, into: values)
-      let elements = unsafe x.images(offset..<offset + 1).elements
-      for c in 0..<shape.c {
-        for i in 0..<plane { unsafe elements[i * shape.c + c] = values[c * plane + i] }
-      }
+      unsafe copy(
+        channelsFirst: UnsafeBufferPointer(values), into: x.images(offset..<offset + 1))
     }
   }
 }

@@ -5,8 +5,8 @@ struct Pace {
   /// Steps done and to be done.
   private(set) var done: Int
   private let total: Int
-  private var averageSeconds: Double?
-  private var averageLoss: Double?
+  private var seconds = MovingAverage()
+  private var loss = MovingAverage()
   private var last = ContinuousClock.now
   /// What the last step took.
   private(set) var lastSeconds = 1.0
@@ -24,8 +24,8 @@ struct Pace {
     last = now
     lastSeconds = max(Double(seconds) + Double(attoseconds) * 1e-18, 1e-9)
     done += 1
-    averageSeconds = Self.moved(averageSeconds, toward: lastSeconds)
-    averageLoss = loss.map { Self.moved(averageLoss, toward: $0) } ?? averageLoss
+    self.seconds.add(lastSeconds)
+    if let loss { self.loss.add(loss) }
   }
 
   /// Steps that were done before have been taken over.
@@ -37,8 +37,8 @@ struct Pace {
   /// The progress to report of a run whose steps are steps.
   func progress(imagesPerStep: Int) -> Progress {
     Progress(
-      step: done, steps: total, loss: averageLoss.map { Self.rounded($0, to: 1e-6) },
-      imagesPerSecond: averageSeconds.map { Self.rounded(Double(imagesPerStep) / $0, to: 0.01) },
+      step: done, steps: total, loss: loss.value.map { Self.rounded($0, to: 1e-6) },
+      imagesPerSecond: seconds.value.map { Self.rounded(Double(imagesPerStep) / $0, to: 0.01) },
       secondsLeft: secondsLeft)
   }
 
@@ -46,22 +46,32 @@ struct Pace {
   func progress(images: Int) -> Progress {
     Progress(
       step: Int(Double(images) * Double(done) / Double(total)), steps: images,
-      imagesPerSecond: averageSeconds.map {
+      imagesPerSecond: seconds.value.map {
         Self.rounded(Double(images) / Double(total) / $0, to: 0.01)
       },
       secondsLeft: secondsLeft)
   }
 
   private var secondsLeft: Double? {
-    averageSeconds.map { Self.rounded($0 * Double(total - done), to: 0.1) }
+    seconds.value.map { Self.rounded($0 * Double(total - done), to: 0.1) }
   }
 
   private static func rounded(_ value: Double, to unit: Double) -> Double {
     let scale = (1 / unit).rounded()
     return (value * scale).rounded() / scale
   }
+}
 
-  private static func moved(_ average: Double?, toward value: Double) -> Double {
-    average.map { 0.96 * $0 + 0.04 * value } ?? value
+/// The mean of about the last fifty numbers, older ones weighing less. Divided by the sum of the
+/// weights, so that the first number does not linger.
+private struct MovingAverage {
+  private var sum = 0.0
+  private var weights = 0.0
+
+  var value: Double? { weights > 0 ? sum / weights : nil }
+
+  mutating func add(_ number: Double) {
+    sum = 0.96 * sum + number
+    weights = 0.96 * weights + 1
   }
 }

@@ -5,5 +5,5 @@ import ArgumentParser
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ddpm-bench", abstract: "Time the numerics of ddpmd.",
-    subcommands: [UNetBenchmark.self])
+    subcommands: [UNetBenchmark.self, Prediction.self])
 }
