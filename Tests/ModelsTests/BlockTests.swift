@@ -113,10 +113,10 @@ import Testing
     }
     let test = LayerUnderTest {
       DownBlock(
-        "b", inputs: 2, outputs: 4, embedding: 5, attention: attention, downsampling: downsampling,
+        "b", inputs: 6, outputs: 4, embedding: 5, attention: attention, downsampling: downsampling,
         config, &$0)
     }
-    let (x, embedding) = (Planes.random(2, 2, 4, 6, seed: 1), Planes.random(2, 5, 1, 1, seed: 2))
+    let (x, embedding) = (Planes.random(2, 6, 4, 6, seed: 1), Planes.random(2, 5, 1, 1, seed: 2))
     func outputs(_ point: [String: [Double]]) -> [Planes] {
       ReferenceUNet(config, point).downBlock(
         "b", point.planes("x", like: x), point.planes("embedding", like: embedding))

@@ -79,7 +79,7 @@ func distance(_ actual: Tensor, _ expected: Planes) -> Double {
 func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
 
 /// Expects every array of `gradients` to be the gradient of `loss` at `point` with respect to the
-/// array of that name, to a relative error of 1e-5 in the Euclidean norm.
+/// array of that name, to a relative error of 2e-5 in the Euclidean norm (float32 leaves a quarter).
 ///
 /// The error is estimated from central differences along random normal directions: the mean square
 /// of a vector's product with them is its square. The gradients of queries and keys are differences
@@ -107,7 +107,7 @@ func expectGradients(
     }
     let scale = gradients[name.replacing(/to_[qk]\.(weight|bias)$/, with: "to_v.weight")]
     let error = (squares / Double(directions)).squareRoot() / norm(scale ?? [])
-    #expect(error < 1e-5, "gradient of \(name)", sourceLocation: sourceLocation)
+    #expect(error < 2e-5, "gradient of \(name)", sourceLocation: sourceLocation)
   }
 }
 

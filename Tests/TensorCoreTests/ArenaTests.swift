@@ -41,6 +41,18 @@ import Testing
     arena.recycle(outer)
   }
 
+  @Test func recyclingAcrossAScopesBoundsTraps() async {
+    await #expect(processExitsWith: .failure) {
+      let arena = Arena()
+      arena.recycle(arena.scope { arena.take(Shape(1, 1, 1, 8)) })
+    }
+    await #expect(processExitsWith: .failure) {
+      let arena = Arena()
+      let outer = arena.take(Shape(1, 1, 1, 8))
+      arena.scope { arena.recycle(outer) }
+    }
+  }
+
   @Test func recyclingTwiceOrAPartTraps() async {
     await #expect(processExitsWith: .failure) {
       let arena = Arena()
