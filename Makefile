@@ -23,6 +23,9 @@ test: packages
 test-peer: build
 	scripts/with-peer python -m pytest -q Tests/Peer
 
+bench: build
+	scripts/with-peer python Tests/Peer/compare.py --output docs/benchmarks.md
+
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(FORMATTED)
 

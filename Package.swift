@@ -50,8 +50,6 @@ let package = Package(
   ],
   targets: [
     // Debian's libraries.
-    .systemLibrary(
-      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(
       name: "CJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
@@ -74,7 +72,7 @@ let package = Package(
 
     // ... and no jobs below this one.
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])]),
-    module("TensorCore", imports: ["CKernels", "COpenBLAS"]),
+    module("TensorCore", imports: ["CKernels"]),
     module("TensorFiles", imports: ["DurableIO", "StrictJSON", "TensorCore"]),
     module("Models", imports: ["TensorCore", "ModelConfig"]),
     module("Diffusion", imports: ["TensorCore", "ModelConfig"]),

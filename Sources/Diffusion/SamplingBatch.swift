@@ -2,10 +2,10 @@ public import TensorCore
 
 /// A batch of images drawn together, one chain step at a time.
 ///
-/// **Bits.** The network sees one image a call, and all noise is named by (seed, chain position,
-/// image), so that an image depends on (model, sampler, seed, index) only: not on the batch it is
-/// drawn in nor on the threads. The state between two steps is `position` and `x`, so a chain can
-/// be stored and taken up anywhere.
+/// **Bits.** What the network predicts for an image does not depend on the others in its call, and
+/// all noise is named by (seed, chain position, image), so that an image depends on (model, sampler,
+/// seed, index) only: not on the batch it is drawn in nor on the threads. The state between two
+/// steps is `position` and `x`, so a chain can be stored and taken up anywhere.
 ///
 /// Not thread-safe; it spreads its images over the pool's threads itself.
 @safe public final class SamplingBatch {
@@ -21,8 +21,13 @@ public import TensorCore
   private let pool: ThreadPool
   private let noise: Philox
   private let memory: FloatBuffer
-  /// 1×H×W×C for each thread: ε_θ, then z.
+  /// Images in one call of the network.
+  private let group: Int
+  /// group×H×W×C for each thread: ε_θ, then z.
   private let predictions: [Tensor]
+
+  /// Weights are fetched once a call: with this many images that costs little beside the work.
+  private static let largestGroup = 8
 
   /// Starts the chains at x_T ~ N(0, I).
   ///
@@ -40,12 +45,14 @@ public import TensorCore
     self.pool = pool
     noise = Philox(seed: seed, stream: RandomStream.samplerNoise.rawValue)
 
-    let memory = FloatBuffer(count: (images.count + pool.threads) * imageShape.count)
+    let group = min(Self.largestGroup, (images.count + pool.threads - 1) / pool.threads)
+    self.group = group
+    let memory = FloatBuffer(count: (images.count + pool.threads * group) * imageShape.count)
     self.memory = memory
-    x = memory.tensor(
-      at: 0, Shape(images.count, imageShape.h, imageShape.w, imageShape.c))
+    func shape(_ count: Int) -> Shape { Shape(count, imageShape.h, imageShape.w, imageShape.c) }
+    x = memory.tensor(at: 0, shape(images.count))
     predictions = (0..<pool.threads).map {
-      memory.tensor(at: (images.count + $0) * imageShape.count, imageShape)
+      memory.tensor(at: (images.count + $0 * group) * imageShape.count, shape(group))
     }
     let start = Philox(seed: seed, stream: RandomStream.initialNoise.rawValue)
     for (offset, image) in images.enumerated() {
@@ -70,13 +77,20 @@ public import TensorCore
     precondition(!isFinished, "the chain has ended")
     let timestep = sampler.timesteps[position]
     let (sampler, noise, position, images, x) = (sampler, noise, position, images, x)
-    let (predictions, denoisers) = (predictions, denoisers)
-    pool.run(images.count) { offset, thread in
-      let state = x.images(offset..<offset + 1)
-      let prediction = predictions[thread]
-      denoisers[thread].predict(state, timesteps: [timestep], into: prediction)
-      sampler.update(state, at: position, prediction: prediction) { z in
-        noise.fillNormal(z, step: UInt32(position), image: UInt32(images.lowerBound + offset))
+    let (predictions, denoisers, group) = (predictions, denoisers, group)
+    pool.run((images.count + group - 1) / group) { index, thread in
+      let range = index * group..<min((index + 1) * group, images.count)
+      let prediction = predictions[thread].images(0..<range.count)
+      denoisers[thread].predict(
+        x.images(range), timesteps: Array(repeating: timestep, count: range.count),
+        into: prediction)
+      for (place, offset) in range.enumerated() {
+        sampler.update(
+          x.images(offset..<offset + 1), at: position,
+          prediction: prediction.images(place..<place + 1)
+        ) { z in
+          noise.fillNormal(z, step: UInt32(position), image: UInt32(images.lowerBound + offset))
+        }
       }
     }
     self.position += 1

@@ -53,7 +53,7 @@ struct ResultsFolder {
       "schema": .string(Self.schema),
       "job": spec.json,
       "inputs": .object(inputs),
-      "kernels": Kernels.inUse,
+      "kernels": .string(Kernels.active.name),
       "files": .array(files),
     ]
     try AtomicFile.write(manifest.serialized(pretty: true) + "\n", to: path + "/manifest.json")
@@ -73,12 +73,5 @@ struct ResultsFolder {
       }
     }
     return files
-  }
-}
-
-extension Kernels {
-  /// The builds that compute on this machine; results of others agree to rounding only.
-  static var inUse: JSONValue {
-    ["ckernels": .string(Kernels.active.name), "openblas": .string(BLAS.kernel)]
   }
 }

@@ -66,7 +66,7 @@ final class SampleJob {
     }
     context.log(
       "draws \(spec.count) images with \(inputs.model): \(unet.layout.count) parameters,"
-        + " \(context.threads) threads, kernels \(Kernels.inUse.serialized())")
+        + " \(context.threads) threads, \(Kernels.active.name) kernels")
     let weights = FloatBuffer(count: unet.layout.count)
     try attempt { try model.readWeights(into: weights.all, layout: unet.layout) }
     self.weights = weights

@@ -52,8 +52,8 @@ final class TrainJob {
     let checkpoint = try attempt { try store.newest(report: context.log) }
     context.log(
       "trains \(unet.layout.count) parameters on \(dataset.count) images: \(context.threads) threads,"
-        + " \(recipe.shards) shards, kernels \(Kernels.inUse.serialized())")
-    note = ["kernels": Kernels.inUse, "images": .integer(dataset.count)]
+        + " \(recipe.shards) shards, \(Kernels.active.name) kernels")
+    note = ["kernels": .string(Kernels.active.name), "images": .integer(dataset.count)]
     if let checkpoint {
       try Self.check(checkpoint, against: note, spec, log: context.log)
       try attempt { try trainer.restore(checkpoint) }

@@ -62,13 +62,9 @@ public struct Worker {
     }
   }
 
-  /// What is wrong with this machine's matrix products; looked at once in a process.
-  private static let blasFault = BLAS.fault()
-
   private func work() throws(JobFailure) {
     let job = try envelope().spec
     if try attempt({ try ResultsFolder.isPublished(directory) }) { return }
-    if let fault = Self.blasFault { throw .failed(reason: fault) }
     switch job.work {
     case .train(let spec):
       try TrainJob(job, spec, context(wanting: spec.training.threads)).run()

@@ -14,11 +14,10 @@ public struct Parameter: Sendable, Equatable {
   /// Number of elements.
   public var count: Int { shape.reduce(1, *) }
 
-  /// The parameter in `flat`, as the matrix that the layers multiply with: outputs by inputs, a
+  /// The parameter in `flat`, as the matrix that the layers multiply with: inputs by outputs, a
   /// convolution's inputs in the order kernel height, kernel width, channels; a vector is one row.
   func view(in flat: Tensor) -> Tensor {
-    let rows = shape.count == 1 ? 1 : shape[0]
-    return flat.part(at: offset, Shape(rows: rows, columns: count / rows))
+    flat.part(at: offset, Shape(rows: count / shape[0], columns: shape[0]))
   }
 }
 
@@ -41,7 +40,7 @@ public struct ParameterLayout: Sendable {
     return parameter
   }
 
-  /// Copies a parameter of `flat` to `values` in diffusers' order (channels before taps).
+  /// Copies a parameter of `flat` to `values` in diffusers' order (outputs first, taps last).
   public func export(
     _ parameter: Parameter, from flat: Tensor, into values: UnsafeMutableBufferPointer<Float>
   ) {
@@ -61,17 +60,15 @@ public struct ParameterLayout: Sendable {
 }
 
 extension Parameter {
-  /// Calls `body` with each element's index in a file (O×I×k×k) and in memory (O×k×k×I).
+  /// Calls `body` with each element's index in a file (O×I×k×k) and in memory (k×k×I×O).
   fileprivate func forEachIndex(_ body: (_ file: Int, _ memory: Int) -> Void) {
-    guard shape.count == 4 else {
-      for i in 0..<count { body(i, i) }
-      return
-    }
-    let (inputs, taps) = (shape[1], shape[2] * shape[3])
-    for output in 0..<shape[0] {
+    let outputs = shape[0]
+    let inputs = shape.count > 1 ? shape[1] : 1
+    let taps = count / (outputs * inputs)
+    for output in 0..<outputs {
       for input in 0..<inputs {
         for tap in 0..<taps {
-          body((output * inputs + input) * taps + tap, (output * taps + tap) * inputs + input)
+          body((output * inputs + input) * taps + tap, (tap * inputs + input) * outputs + output)
         }
       }
     }

@@ -39,7 +39,7 @@ public enum ConvolutionMethod: Sendable {
 
 /// y += conv(x): the sum over taps of x·weights, without bias.
 ///
-/// - x: N×H×W×I; weights: O rows of kernel·kernel·I columns; y: N×H′×W′×O.
+/// - x: N×H×W×I; weights: kernel·kernel·I rows of O columns; y: N×H′×W′×O.
 public func convolve(
   _ x: Tensor, weights: Tensor, _ geometry: ConvolutionGeometry, into y: Tensor, arena: Arena,
   method: ConvolutionMethod = .fastest, using kernels: Kernels = .active
@@ -82,6 +82,6 @@ public func convolveInputGradient(
 
 private func checkShapes(_ x: Shape, _ weights: Shape, _ y: Shape, _ g: ConvolutionGeometry) {
   precondition(
-    weights.c == g.kernel * g.kernel * x.c && y == g.output(x, channels: weights.rows),
+    weights.rows == g.kernel * g.kernel * x.c && y == g.output(x, channels: weights.c),
     "convolution's operands do not fit")
 }

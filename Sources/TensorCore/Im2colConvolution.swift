@@ -8,13 +8,15 @@ enum Im2colConvolution {
     _ x: Tensor, weights: Tensor, _ geometry: ConvolutionGeometry, into y: Tensor, arena: Arena,
     using kernels: Kernels
   ) {
+    let right = RightOperand(weights.matrix, arena, kernels)
     forEachBlock(x.shape, y.shape, geometry, arena) { window, image, rows, patches in
       unsafe kernels.functions.im2col(
         window, x.images(image..<image + 1).base, patches.base, Int64(rows.lowerBound),
         Int64(rows.upperBound))
       let out = outputRows(y, image, rows)
-      multiply(patches.matrix, weights.matrix.transposed, into: out.matrix, accumulating: true)
+      multiply(patches.matrix, right, into: out.matrix, accumulating: true, using: kernels)
     }
+    right.recycle(arena)
   }
 
   /// dw += the gradient of the weights.
@@ -27,7 +29,9 @@ enum Im2colConvolution {
         window, x.images(image..<image + 1).base, patches.base, Int64(rows.lowerBound),
         Int64(rows.upperBound))
       let out = outputRows(dy, image, rows)
-      multiply(out.matrix.transposed, patches.matrix, into: dw.matrix, accumulating: true)
+      multiply(
+        patches.matrix.transposed, out.matrix, into: dw.matrix, accumulating: true, arena: arena,
+        using: kernels)
     }
   }
 
@@ -37,13 +41,15 @@ enum Im2colConvolution {
     using kernels: Kernels
   ) {
     fill(dx, with: 0)
+    let right = RightOperand(weights.matrix.transposed, arena, kernels)
     forEachBlock(dx.shape, dy.shape, geometry, arena) { window, image, rows, patches in
       let out = outputRows(dy, image, rows)
-      multiply(out.matrix, weights.matrix, into: patches.matrix)
+      multiply(out.matrix, right, into: patches.matrix, accumulating: false, using: kernels)
       unsafe kernels.functions.col2im(
         window, patches.base, dx.images(image..<image + 1).base, Int64(rows.lowerBound),
         Int64(rows.upperBound))
     }
+    right.recycle(arena)
   }
 
   /// Patches are made for as many output rows at a time as stay in a core's cache.

@@ -1,4 +1,4 @@
-internal import COpenBLAS
+internal import CKernels
 
 /// A view of rows of floats, `stride` apart, or of such rows transposed; the operand of `multiply`.
 ///
@@ -49,82 +49,65 @@ extension Tensor {
   }
 }
 
-/// c = a·b, or c += a·b when `accumulating`; on the calling thread only.
-public func multiply(_ a: Matrix, _ b: Matrix, into c: Matrix, accumulating: Bool = false) {
+/// c = a·b, or c += a·b when `accumulating`; on the calling thread.
+///
+/// An element's bits depend on its row of a and its column of b alone, not on how many others are
+/// multiplied with them.
+public func multiply(
+  _ a: Matrix, _ b: Matrix, into c: Matrix, accumulating: Bool = false, arena: Arena,
+  using kernels: Kernels = .active
+) {
+  let right = RightOperand(b, arena, kernels)
+  multiply(a, right, into: c, accumulating: accumulating, using: kernels)
+  right.recycle(arena)
+}
+
+/// The same with a right operand that serves more than one product.
+func multiply(
+  _ a: Matrix, _ b: RightOperand, into c: Matrix, accumulating: Bool, using kernels: Kernels
+) {
   precondition(
     a.columns == b.rows && a.rows == c.rows && b.columns == c.columns && !c.isTransposed,
     "matrices do not fit")
-  BLAS.useOneThread
-  unsafe cblas_sgemm(
-    CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans,
-    b.isTransposed ? CblasTrans : CblasNoTrans, blasint(c.rows), blasint(c.columns),
-    blasint(a.columns), 1, a.base, blasint(a.stride), b.base, blasint(b.stride),
-    accumulating ? 1 : 0, c.base, blasint(c.stride))
+  unsafe kernels.functions.multiply(
+    Int64(c.rows), Int64(c.columns), Int64(a.columns), a.base,
+    Int64(a.isTransposed ? 1 : a.stride), Int64(a.isTransposed ? a.stride : 1), b.base, b.rowStride,
+    b.panelStride, c.base, Int64(c.stride), accumulating)
 }
 
-/// OpenBLAS, which chooses its kernel for the processor at run time.
-public enum BLAS {
-  /// Work is spread over the batch by `ThreadPool`; a second level of threads would only fight it.
-  static let useOneThread: Void = openblas_set_num_threads(1)
+/// A matrix as the kernels read it on the right of a product: where it stands if its rows are
+/// contiguous and whole vectors long, else copied into panels.
+@safe struct RightOperand {
+  let rows: Int
+  let columns: Int
+  fileprivate let base: UnsafeMutablePointer<Float>
+  fileprivate let rowStride: Int64
+  fileprivate let panelStride: Int64
+  private let packed: Tensor?
 
-  /// The kernel in use, such as `SkylakeX`. Results of different kernels agree to rounding only.
-  public static var kernel: String {
-    guard let name = unsafe openblas_get_corename() else { return "unknown" }
-    return unsafe String(cString: name)
-  }
-
-  /// Multiplies small integer matrices, whose products are exact in any order of summation, and
-  /// compares with plain loops: some releases choose a kernel that computes wrong results on
-  /// processors newer than they are.
-  ///
-  /// - Returns: nil if all is well, else a sentence that says what to do.
-  public static func fault() -> String? {
-    for (m, n, k) in [(1, 1, 1), (7, 9, 5), (49, 64, 576), (196, 32, 288), (64, 576, 49)] {
-      for (flipA, flipB) in [(false, false), (false, true), (true, false)] {
-        let a = Self.integers(flipA ? k : m, flipA ? m : k, cycle: 11)
-        let b = Self.integers(flipB ? n : k, flipB ? k : n, cycle: 13)
-        let c = FloatBuffer(count: m * n)
-        let product = c.tensor(at: 0, Shape(rows: m, columns: n))
-        let (left, right) = (a.matrix(flipA), b.matrix(flipB))
-        multiply(left, right, into: product.matrix)
-        for i in 0..<m {
-          for j in 0..<n {
-            var sum: Float = 0
-            for l in 0..<k { sum += left[i, l] * right[l, j] }
-            if product.matrix[i, j] != sum {
-              return
-                "OpenBLAS computes wrong products with its kernel \(kernel) on this processor; "
-                + "set OPENBLAS_CORETYPE=Haswell in the environment, or install a newer OpenBLAS"
-            }
-          }
-        }
-      }
+  /// Valid as long as the matrix's memory is; to be recycled.
+  init(_ matrix: Matrix, _ arena: Arena, _ kernels: Kernels) {
+    (rows, columns) = (matrix.rows, matrix.columns)
+    let panel = Int(unsafe kernels.table.pointee.panel)
+    guard matrix.isTransposed || matrix.columns % 16 != 0 else {
+      packed = nil
+      unsafe base = matrix.base
+      rowStride = Int64(matrix.stride)
+      panelStride = Int64(panel)
+      return
     }
-    return nil
+    let panels = arena.take(
+      Shape(rows: matrix.rows, columns: (matrix.columns + panel - 1) / panel * panel))
+    unsafe kernels.functions.pack(
+      matrix.base, Int64(matrix.isTransposed ? 1 : matrix.stride),
+      Int64(matrix.isTransposed ? matrix.stride : 1), Int64(rows), Int64(columns), panels.base)
+    packed = panels
+    unsafe base = panels.base
+    rowStride = Int64(panel)
+    panelStride = Int64(matrix.rows * panel)
   }
 
-  /// A matrix of small integers and the memory that it lives in.
-  private struct Integers {
-    let buffer: FloatBuffer
-    let shape: Shape
-
-    func matrix(_ transposed: Bool) -> Matrix {
-      let matrix = buffer.tensor(at: 0, shape).matrix
-      return transposed ? matrix.transposed : matrix
-    }
-  }
-
-  private static func integers(_ rows: Int, _ columns: Int, cycle: Int) -> Integers {
-    let buffer = FloatBuffer(count: rows * columns)
-    for i in 0..<buffer.count {
-      unsafe buffer.all.elements[i] = Float(i * 7 % cycle) - Float(cycle / 2)
-    }
-    return Integers(buffer: buffer, shape: Shape(rows: rows, columns: columns))
-  }
-}
-
-extension Matrix {
-  fileprivate subscript(row: Int, column: Int) -> Float {
-    unsafe isTransposed ? base[column * stride + row] : base[row * stride + column]
+  func recycle(_ arena: Arena) {
+    if let packed { arena.recycle(packed) }
   }
 }

@@ -3,17 +3,17 @@ internal import CKernels
 /// 3×3 convolutions with stride 1 by Winograd's F(4×4, 3×3) (Lavin & Gray 2016), forward and both
 /// backward passes; the same functions as `Im2colConvolution`'s to a relative error of 1e-6.
 enum WinogradConvolution {
-  /// Whether this method takes the convolution, and pays: the transformed kernel is four times the
-  /// kernel, so a few tiles alone do not repay making it.
+  /// Whether this method takes the convolution, and pays: on very small images tiles are mostly
+  /// padding. The number of images plays no part, so that an image's bits do not depend on it.
   static func takes(_ x: Shape, _ weights: Shape, _ geometry: ConvolutionGeometry) -> Bool {
-    geometry == .same3x3 && x.c % 16 == 0 && weights.rows % 16 == 0 && tiles(x) >= 16
+    geometry == .same3x3 && x.c % 16 == 0 && weights.c % 16 == 0 && tiles(x) >= 4 * x.n
   }
 
   /// y += conv(x).
   static func convolve(
     _ x: Tensor, weights: Tensor, into y: Tensor, arena: Arena, using kernels: Kernels
   ) {
-    run(x, weights, flipped: false, into: y, arena, kernels)
+    run(x, weights, turned: false, into: y, arena, kernels)
   }
 
   /// dx = the gradient of the input.
@@ -21,7 +21,7 @@ enum WinogradConvolution {
     _ dy: Tensor, weights: Tensor, into dx: Tensor, arena: Arena, using kernels: Kernels
   ) {
     fill(dx, with: 0)
-    run(dy, weights, flipped: true, into: dx, arena, kernels)
+    run(dy, weights, turned: true, into: dx, arena, kernels)
   }
 
   /// dw += the gradient of the weights.
@@ -30,21 +30,28 @@ enum WinogradConvolution {
   ) {
     let plan = plan(x.shape, outputs: dy.shape.c)
     let scratch = arena.take(
-      Shape(rows: 1, columns: blockFloats(plan) + floats(x.shape.c * dy.shape.c)))
+      Shape(
+        rows: 1,
+        columns: blockFloats(plan) + Int(ddpm_winograd_floats(plan.inputs, plan.outputs))))
     unsafe kernels.functions.winograd_weight_gradient(plan, x.base, dy.base, dw.base, scratch.base)
     arena.recycle(scratch)
   }
 
   private static func run(
-    _ x: Tensor, _ weights: Tensor, flipped: Bool, into y: Tensor, _ arena: Arena,
+    _ x: Tensor, _ weights: Tensor, turned: Bool, into y: Tensor, _ arena: Arena,
     _ kernels: Kernels
   ) {
     let plan = plan(x.shape, outputs: y.shape.c)
-    let transformed = arena.take(Shape(rows: 1, columns: floats(x.shape.c * y.shape.c)))
+    let transformed = arena.take(
+      Shape(rows: 1, columns: Int(ddpm_winograd_floats(plan.inputs, plan.outputs))))
     let scratch = arena.take(Shape(rows: 1, columns: blockFloats(plan)))
-    let (outputs, inputs) = flipped ? (x.shape.c, y.shape.c) : (y.shape.c, x.shape.c)
-    unsafe kernels.functions.winograd_weights(
-      weights.base, transformed.base, Int64(outputs), Int64(inputs), flipped)
+    if turned {
+      unsafe kernels.functions.winograd_turned_weights(
+        weights.base, transformed.base, plan.outputs, plan.inputs)
+    } else {
+      unsafe kernels.functions.winograd_weights(
+        weights.base, transformed.base, plan.inputs, plan.outputs)
+    }
     unsafe kernels.functions.winograd_convolve(
       plan, x.base, transformed.base, y.base, scratch.base)
     arena.recycle(scratch)
@@ -59,9 +66,10 @@ enum WinogradConvolution {
 
   private static func tiles(_ x: Shape) -> Int { x.n * ((x.h + 3) / 4) * ((x.w + 3) / 4) }
 
-  private static func floats(_ count: Int) -> Int { Int(ddpm_winograd_floats(Int64(count))) }
-
+  /// The transforms of a block of tiles of input and output.
   private static func blockFloats(_ plan: ddpm_winograd) -> Int {
-    floats(Int(plan.block * plan.inputs)) + floats(Int(plan.block * plan.outputs))
+    Int(
+      ddpm_winograd_floats(plan.block, plan.inputs) + ddpm_winograd_floats(plan.block, plan.outputs)
+    )
   }
 }

@@ -59,7 +59,6 @@ struct UNetBenchmark: ParsableCommand {
       "peak_megabytes": .integer(usage.ru_maxrss / 1024),
       "parameters": .integer(unet.layout.count), "batch": .integer(batch),
       "threads": .integer(threads), "kernels": .string(Kernels.active.name),
-      "openblas": .string(BLAS.kernel),
     ]
     print(JSONValue.object(report).serialized(pretty: !json))
   }

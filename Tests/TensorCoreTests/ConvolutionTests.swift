@@ -43,7 +43,7 @@ import Testing
     Case(x: Shape(1, 13, 14, 16), outputs: 16, geometry: .same3x3),
     Case(x: Shape(3, 9, 5, 32), outputs: 16, geometry: .same3x3),
     Case(x: Shape(2, 16, 18, 16), outputs: 48, geometry: .same3x3),
-    Case(x: Shape(17, 2, 3, 48), outputs: 32, geometry: .same3x3),
+    Case(x: Shape(9, 5, 7, 48), outputs: 32, geometry: .same3x3),
   ]
 
   @Test(arguments: general)
@@ -94,7 +94,7 @@ import Testing
   }
 
   private func weightShape(_ test: Case) -> Shape {
-    Shape(rows: test.outputs, columns: test.geometry.kernel * test.geometry.kernel * test.x.c)
+    Shape(rows: test.geometry.kernel * test.geometry.kernel * test.x.c, columns: test.outputs)
   }
 
   private func check(_ test: Case, methods: [ConvolutionMethod], within tolerance: Double) {
@@ -146,11 +146,11 @@ private struct ReferenceConvolution {
               let from = ((n * s.h + iy) * s.w + ix) * s.c
               for o in 0..<t.c {
                 let to = ((n * t.h + oy) * t.w + ox) * t.c + o
-                let tap = ((o * g.kernel + ky) * g.kernel + kx) * s.c
                 for i in 0..<s.c {
-                  y[to] += input[from + i] * kernel[tap + i]
-                  dw[tap + i] += gradient[to] * input[from + i]
-                  dx[from + i] += gradient[to] * kernel[tap + i]
+                  let tap = ((ky * g.kernel + kx) * s.c + i) * t.c + o
+                  y[to] += input[from + i] * kernel[tap]
+                  dw[tap] += gradient[to] * input[from + i]
+                  dx[from + i] += gradient[to] * kernel[tap]
                 }
               }
             }

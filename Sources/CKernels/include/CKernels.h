@@ -48,11 +48,15 @@ typedef struct {
   int64_t block;
 } ddpm_winograd;
 
-/// Floats that hold 36 transformed matrices of `count` floats.
-static inline int64_t ddpm_winograd_floats(int64_t count) { return 36 * (count + 16); }
+/// Floats that hold 36 transformed matrices, in rows or in panels.
+static inline int64_t ddpm_winograd_floats(int64_t rows, int64_t columns) {
+  return 36 * (rows * ((columns + 31) / 32 * 32) + 16);
+}
 
 typedef struct {
   const char *name;
+  /// Columns of a panel; a multiple of it is 32.
+  int64_t panel;
 
   void (*philox_bits)(ddpm_philox p, uint32_t *x, int64_t n);
   void (*philox_uniform)(ddpm_philox p, float *x, int64_t n);
@@ -111,9 +115,21 @@ typedef struct {
   /// The adjoint: sums of 2×2 blocks, overwriting dx.
   void (*upsample_backward)(const float *dy, float *dx, int64_t h, int64_t w, int64_t c);
 
-  /// The transformed weights of winograd_convolve: for the convolution itself, or `flipped` for the
-  /// one that takes the output's gradient to the input's (inputs and outputs change places).
-  void (*winograd_weights)(const float *w, float *u, int64_t outputs, int64_t inputs, bool flipped);
+  /// c (m × n) = or += a·b; a[i][l] is at a + i·a_row + l·a_column. Columns of b are read a panel at
+  /// a time: b[l][j] is at b + j/panel·b_panel + l·b_row + j%panel. Where n is no multiple of 16, b
+  /// is packed.
+  void (*multiply)(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column,
+                   const float *b, int64_t b_row, int64_t b_panel, float *c, int64_t c_row,
+                   bool accumulate);
+  /// b (k × n), b[l][j] at b + l·b_row + j·b_column, into panels of k rows: b_row is then `panel`,
+  /// b_panel k·`panel`. Takes k·(n rounded up to panels) floats.
+  void (*pack)(const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, float *panels);
+
+  /// The transformed weights (of 3×3×I×O) that winograd_convolve takes.
+  void (*winograd_weights)(const float *w, float *u, int64_t inputs, int64_t outputs);
+  /// Those for the convolution that takes the output's gradient to the input's: there inputs and
+  /// outputs change places.
+  void (*winograd_turned_weights)(const float *w, float *u, int64_t inputs, int64_t outputs);
   /// y += conv(x). `scratch` holds the transforms of `block` tiles of x and of y.
   void (*winograd_convolve)(ddpm_winograd g, const float *x, const float *u, float *y,
                             float *scratch);

@@ -2,7 +2,7 @@ internal import TensorCore
 
 /// A k×k convolution with bias.
 struct Convolution {
-  /// O×I×k×k in files, O×k×k×I in memory.
+  /// O×I×k×k in files, k×k×I×O in memory.
   let weight: Parameter
   let bias: Parameter
   let geometry: ConvolutionGeometry

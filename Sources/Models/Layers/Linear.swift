@@ -1,8 +1,8 @@
 internal import TensorCore
 
-/// y = x·Wᵀ + b on every row (pixel or image): a linear layer, or a 1×1 convolution.
+/// y = x·W + b on every row (pixel or image): a linear layer, or a 1×1 convolution.
 struct Linear {
-  /// O×I, or O×I×1×1.
+  /// O×I, or O×I×1×1, in files; I×O in memory.
   let weight: Parameter
   let bias: Parameter
   var outputs: Int { weight.shape[0] }
@@ -20,7 +20,7 @@ struct Linear {
     let y = pass.arena.take(Shape(x.shape.n, x.shape.h, x.shape.w, outputs))
     fillRows(y, with: pass.weight(bias))
     multiply(
-      x.matrix, pass.weight(weight).matrix.transposed, into: y.matrix, accumulating: true)
+      x.matrix, pass.weight(weight).matrix, into: y.matrix, accumulating: true, arena: pass.arena)
     return y
   }
 
@@ -28,20 +28,23 @@ struct Linear {
   func backwardParameters(_ dy: Tensor, x: Tensor, _ pass: Pass) {
     addColumnSums(dy, into: pass.gradient(bias))
     multiply(
-      dy.matrix.transposed, x.matrix, into: pass.gradient(weight).matrix, accumulating: true)
+      x.matrix.transposed, dy.matrix, into: pass.gradient(weight).matrix, accumulating: true,
+      arena: pass.arena)
   }
 
   /// Adds the parameters' gradients, and adds the input's gradient to dx.
   func backward(_ dy: Tensor, x: Tensor, addingInto dx: Tensor, _ pass: Pass) {
     backwardParameters(dy, x: x, pass)
-    multiply(dy.matrix, pass.weight(weight).matrix, into: dx.matrix, accumulating: true)
+    multiply(
+      dy.matrix, pass.weight(weight).matrix.transposed, into: dx.matrix, accumulating: true,
+      arena: pass.arena)
   }
 
   /// Adds the parameters' gradients and returns the input's.
   func backward(_ dy: Tensor, x: Tensor, _ pass: Pass) -> Tensor {
     backwardParameters(dy, x: x, pass)
     let dx = pass.arena.take(x.shape)
-    multiply(dy.matrix, pass.weight(weight).matrix, into: dx.matrix)
+    multiply(dy.matrix, pass.weight(weight).matrix.transposed, into: dx.matrix, arena: pass.arena)
     return dx
   }
 }
