@@ -103,7 +103,7 @@ let package = Package(
     program(
       "ddpm-bench",
       imports: [
-        "Training", "ModelFiles", "Models", "ModelConfig", "TensorFiles", "TensorCore",
+        "Training", "Diffusion", "ModelFiles", "Models", "ModelConfig", "TensorFiles", "TensorCore",
         "StrictJSON",
         "DurableIO", arguments,
       ]),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diffusion
 import DurableIO
 import Glibc
 import ModelConfig
@@ -49,13 +50,15 @@ struct UNetBenchmark: ParsableCommand {
 
     let pixels = [UInt8](repeating: 127, count: batch * image(unet.config).count)
     let training = try median { _ = try trainer.train(pixels) }
-    let forward = median { predict(trainer, pool) }
+    let forward = median { predict(trainer, pool, images: batch) }
+    let single = median { predict(trainer, pool, images: 1) }
     var usage = rusage()
     unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
 
     let report: JSONObject = [
       "training_images_per_second": .double(Double(batch) / training),
       "forward_images_per_second": .double(Double(batch) / forward),
+      "single_images_per_second": .double(1 / single),
       "peak_megabytes": .integer(usage.ru_maxrss / 1024),
       "parameters": .integer(unet.layout.count), "batch": .integer(batch),
       "threads": .integer(threads), "kernels": .string(Kernels.active.name),
@@ -75,21 +78,13 @@ struct UNetBenchmark: ParsableCommand {
     Shape(1, config.sampleSize, config.sampleSize, config.inChannels)
   }
 
-  /// One forward pass of every image of a batch, as the samplers run them.
-  private func predict(_ trainer: Trainer, _ pool: ThreadPool) {
-    let config = trainer.unet.config
-    let shape = image(config)
-    let (input, output) = (
-      FloatBuffer(count: batch * shape.count),
-      FloatBuffer(count: batch * shape.count / config.inChannels * config.outChannels)
-    )
-    let outputShape = Shape(1, shape.h, shape.w, config.outChannels)
-    let denoisers = trainer.denoisers(weights: trainer.weights)
-    pool.run(batch) { index, thread in
-      denoisers[thread].predict(
-        input.tensor(at: index * shape.count, shape), timesteps: [500],
-        into: output.tensor(at: index * outputShape.count, outputShape))
-    }
+  /// One step of a sampler's chain for `images` images.
+  private func predict(_ trainer: Trainer, _ pool: ThreadPool, images: Int) {
+    SamplingBatch(
+      images: 0..<images, imageShape: image(trainer.unet.config),
+      sampler: DDIMSampler(SchedulerConfig(), steps: 1, eta: 0), seed: 1,
+      denoisers: trainer.denoisers(weights: trainer.weights), pool: pool
+    ).advance()
   }
 
   /// Seconds that `work` takes, the median of the repetitions after one to warm up.
