@@ -15,8 +15,6 @@ struct AttentionBlock {
   struct Activations {
     let x: Tensor
     let norm: GroupNormalization.Activations?
-    /// Input of the projections; x itself without a norm.
-    let normalized: Tensor
     let query: Tensor
     let key: Tensor
     let value: Tensor
@@ -54,6 +52,7 @@ struct AttentionBlock {
     let q = query.forward(normalized, pass)
     let k = key.forward(normalized, pass)
     let v = value.forward(normalized, pass)
+    if norm != nil { pass.arena.recycle(normalized) }
     let attended = pass.arena.take(x.shape)
     let heads = x.shape.c / headDim
     let statistics = pass.arena.take(
@@ -66,7 +65,7 @@ struct AttentionBlock {
     return (
       y,
       Activations(
-        x: x, norm: normSaved, normalized: normalized, query: q, key: k, value: v,
+        x: x, norm: normSaved, query: q, key: k, value: v,
         attended: attended, statistics: statistics)
     )
   }
@@ -83,11 +82,18 @@ struct AttentionBlock {
       headDim: headDim, statistics: saved.statistics, into: dq, dk, dv, arena: pass.arena)
     pass.arena.recycle(attended)
 
-    let dx = query.backward(dq, x: saved.normalized, pass)
-    key.backward(dk, x: saved.normalized, addingInto: dx, pass)
-    value.backward(dv, x: saved.normalized, addingInto: dx, pass)
+    var normalized = saved.x
+    if let norm, let normSaved = saved.norm {
+      normalized = norm.normalize(saved.x, normSaved, pass)
+    }
+    let dx = query.backward(dq, x: normalized, pass)
+    key.backward(dk, x: normalized, addingInto: dx, pass)
+    value.backward(dv, x: normalized, addingInto: dx, pass)
     for tensor in [dq, dk, dv] { pass.arena.recycle(tensor) }
-    if let norm, let normSaved = saved.norm { norm.backward(dx, x: saved.x, normSaved, pass) }
+    if let norm, let normSaved = saved.norm {
+      pass.arena.recycle(normalized)
+      norm.backward(dx, x: saved.x, normSaved, pass)
+    }
     add(dy, into: dx)
     pass.arena.recycle(dy)
     saved.recycle(pass.arena)
@@ -99,6 +105,5 @@ extension AttentionBlock.Activations {
   /// Gives back what the forward pass made.
   func recycle(_ arena: Arena) {
     for tensor in [query, key, value, attended, statistics] { arena.recycle(tensor) }
-    if norm != nil { arena.recycle(normalized) }
   }
 }

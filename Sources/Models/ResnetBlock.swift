@@ -20,13 +20,9 @@ struct ResnetBlock {
   struct Activations {
     let x: Tensor
     let norm1: GroupNormalization.Activations
-    /// conv1's input.
-    let normalized1: Tensor
     /// norm2's input.
     let hidden: Tensor
     let norm2: GroupNormalization.Activations
-    /// conv2's input.
-    let normalized2: Tensor
     /// N×2C, with `scale_shift`.
     let modulation: Tensor?
   }
@@ -62,11 +58,13 @@ struct ResnetBlock {
     let (normalized1, saved1) = norm1.forward(x, pass)
     let time = timeProjection.forward(embedding, pass)
     let hidden = conv1.forward(normalized1, offset: scaleShift ? nil : time, pass)
+    pass.arena.recycle(normalized1)
     let (normalized2, saved2) =
       scaleShift
       ? norm2.forward(hidden, scaleShift: time, pass) : norm2.forward(hidden, pass)
     dropOut(normalized2, pass)
     let y = conv2.forward(normalized2, pass)
+    pass.arena.recycle(normalized2)
     if let shortcut {
       let skipped = shortcut.forward(x, pass)
       add(skipped, into: y)
@@ -78,8 +76,7 @@ struct ResnetBlock {
     return (
       y,
       Activations(
-        x: x, norm1: saved1, normalized1: normalized1, hidden: hidden, norm2: saved2,
-        normalized2: normalized2, modulation: scaleShift ? time : nil)
+        x: x, norm1: saved1, hidden: hidden, norm2: saved2, modulation: scaleShift ? time : nil)
     )
   }
 
@@ -89,8 +86,9 @@ struct ResnetBlock {
     _ dy: Tensor, _ saved: Activations, embedding: Tensor, embeddingGradient: Tensor, _ pass: Pass
   ) -> Tensor {
     if outputScale != 1 { scale(dy, by: outputScale) }
-    let hidden = conv2.backward(dy, x: saved.normalized2, pass)
-    pass.arena.recycle(saved.normalized2)
+    let normalized2 = normalized2(saved, pass)
+    let hidden = conv2.backward(dy, x: normalized2, pass)
+    pass.arena.recycle(normalized2)
     dropOut(hidden, pass)
 
     let time: Tensor
@@ -106,8 +104,9 @@ struct ResnetBlock {
     pass.arena.recycle(time)
     pass.arena.recycle(saved.hidden)
 
-    let dx = conv1.backward(hidden, x: saved.normalized1, pass)
-    pass.arena.recycle(saved.normalized1)
+    let normalized1 = norm1.normalize(saved.x, saved.norm1, pass)
+    let dx = conv1.backward(hidden, x: normalized1, pass)
+    pass.arena.recycle(normalized1)
     pass.arena.recycle(hidden)
     norm1.backward(dx, x: saved.x, saved.norm1, pass)
     if let shortcut {
@@ -117,6 +116,13 @@ struct ResnetBlock {
     }
     pass.arena.recycle(dy)
     return dx
+  }
+
+  /// conv2's input, made again.
+  func normalized2(_ saved: Activations, _ pass: Pass) -> Tensor {
+    let y = norm2.normalize(saved.hidden, saved.norm2, pass)
+    dropOut(y, pass)
+    return y
   }
 
   /// Masks activations on the way forward and their gradients on the way back alike.
@@ -133,7 +139,5 @@ struct ResnetBlock {
 
 extension ResnetBlock.Activations {
   /// Gives back what the forward pass made, where no backward pass follows.
-  func recycle(_ arena: Arena) {
-    for tensor in [normalized1, hidden, normalized2] { arena.recycle(tensor) }
-  }
+  func recycle(_ arena: Arena) { arena.recycle(hidden) }
 }

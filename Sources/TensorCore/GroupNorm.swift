@@ -1,28 +1,46 @@
 internal import CKernels
 
-/// Group normalisation (Wu & He 2018), with SiLU fused behind it where asked for:
-/// y = act(γ·(x − mean)/√(var + ε) + β), statistics over H, W and a group's channels.
+/// The statistics of group normalisation (Wu & He 2018): over H, W and a group's channels.
+///
+/// - x: N×H×W×C.
+/// - statistics: N×2·groups, receives means, then 1/√(var + ε).
+public func groupStatistics(
+  _ x: Tensor, groups: Int, epsilon: Float, into statistics: Tensor,
+  using kernels: Kernels = .active
+) {
+  let s = x.shape
+  precondition(s.c % groups == 0, "groups do not fit the input")
+  precondition(statistics.shape == Shape(rows: s.n, columns: 2 * groups), "statistics do not fit")
+  for i in 0..<s.n {
+    let stats = statistics.images(i..<i + 1)
+    unsafe kernels.functions.group_statistics(
+      x.images(i..<i + 1).base, stats.base, stats.base + groups, Int64(s.h * s.w), Int64(s.c),
+      Int64(groups), epsilon)
+  }
+}
+
+/// Group normalisation, given the statistics, with SiLU fused behind it where asked for:
+/// y = act(γ·(x − mean)/√(var + ε) + β).
 ///
 /// - x, y: N×H×W×C.
 /// - gamma, beta: 1×C, or N×C where each image has its own.
-/// - statistics: N×2·groups, receives means, then 1/√(var + ε).
-public func groupNorm(
-  _ x: Tensor, gamma: Tensor, beta: Tensor, groups: Int, epsilon: Float, silu: Bool,
-  into y: Tensor, statistics: Tensor, using kernels: Kernels = .active
+public func groupNormalize(
+  _ x: Tensor, gamma: Tensor, beta: Tensor, groups: Int, silu: Bool, statistics: Tensor,
+  into y: Tensor, using kernels: Kernels = .active
 ) {
   let s = x.shape
   precondition(y.shape == s && s.c % groups == 0, "output or groups do not fit the input")
   precondition(statistics.shape == Shape(rows: s.n, columns: 2 * groups), "statistics do not fit")
   for i in 0..<s.n {
     let stats = statistics.images(i..<i + 1)
-    unsafe kernels.functions.group_norm(
+    unsafe kernels.functions.group_normalize(
       x.images(i..<i + 1).base, row(i, of: gamma, like: s).base, row(i, of: beta, like: s).base,
-      y.images(i..<i + 1).base, stats.base, stats.base + groups, Int64(s.h * s.w), Int64(s.c),
-      Int64(groups), epsilon, silu)
+      stats.base, stats.base + groups, y.images(i..<i + 1).base, Int64(s.h * s.w), Int64(s.c),
+      Int64(groups), silu)
   }
 }
 
-/// The gradients of `groupNorm`, given its input, parameters and statistics.
+/// The gradients of group normalisation, given its input, parameters and statistics.
 ///
 /// - dx: receives the gradient of x; may be dy.
 /// - gammaGradients, betaGradients: N×C, receive each image's share.

@@ -108,6 +108,17 @@ import Testing
   }
 }
 
+/// Both halves of the forward pass.
+private func groupNorm(
+  _ x: Tensor, gamma: Tensor, beta: Tensor, groups: Int, epsilon: Float, silu: Bool,
+  into y: Tensor, statistics: Tensor, using kernels: Kernels
+) {
+  groupStatistics(x, groups: groups, epsilon: epsilon, into: statistics, using: kernels)
+  groupNormalize(
+    x, gamma: gamma, beta: beta, groups: groups, silu: silu, statistics: statistics, into: y,
+    using: kernels)
+}
+
 /// Group normalisation of [x, γ, β] by its definition, γ and β being N×C.
 private struct ReferenceGroupNorm {
   let test: GroupNormTests.Case

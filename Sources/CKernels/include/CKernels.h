@@ -86,10 +86,14 @@ typedef struct {
   /// Copies `rows` runs of `c` floats between strided matrices.
   void (*copy_rows)(const float *x, int64_t xs, float *y, int64_t ys, int64_t rows, int64_t c);
 
-  /// One image: y = act(γ·(x − mean)/√(var + eps) + β), act = SiLU or identity.
-  void (*group_norm)(const float *x, const float *gamma, const float *beta, float *y, float *mean,
-                     float *rstd, int64_t rows, int64_t c, int64_t groups, float eps, bool silu);
-  /// One image, given group_norm's mean and rstd: dx, and dgamma, dbeta (overwritten).
+  /// One image: each group's mean and 1/√(var + eps).
+  void (*group_statistics)(const float *x, float *mean, float *rstd, int64_t rows, int64_t c,
+                           int64_t groups, float eps);
+  /// One image: y = act(γ·(x − mean)·rstd + β), act = SiLU or identity.
+  void (*group_normalize)(const float *x, const float *gamma, const float *beta, const float *mean,
+                          const float *rstd, float *y, int64_t rows, int64_t c, int64_t groups,
+                          bool silu);
+  /// One image, given its mean and rstd: dx, and dgamma, dbeta (overwritten).
   /// `scratch` holds 2·c floats; dx may alias dy.
   void (*group_norm_backward)(const float *x, const float *gamma, const float *beta,
                               const float *mean, const float *rstd, const float *dy, float *dx,

@@ -55,12 +55,19 @@ struct GroupNormalization {
   private func forward(_ x: Tensor, gamma: Tensor, beta: Tensor, _ pass: Pass) -> (
     Tensor, Activations
   ) {
-    let y = pass.arena.take(x.shape)
     let statistics = pass.arena.take(Shape(rows: x.shape.n, columns: 2 * groups))
-    groupNorm(
-      x, gamma: gamma, beta: beta, groups: groups, epsilon: epsilon, silu: silu, into: y,
-      statistics: statistics)
-    return (y, Activations(statistics: statistics, gamma: gamma, beta: beta))
+    groupStatistics(x, groups: groups, epsilon: epsilon, into: statistics)
+    let saved = Activations(statistics: statistics, gamma: gamma, beta: beta)
+    return (normalize(x, saved, pass), saved)
+  }
+
+  /// What `forward` returned, made again: cheaper than keeping it until the backward pass.
+  func normalize(_ x: Tensor, _ saved: Activations, _ pass: Pass) -> Tensor {
+    let y = pass.arena.take(x.shape)
+    groupNormalize(
+      x, gamma: saved.gamma, beta: saved.beta, groups: groups, silu: silu,
+      statistics: saved.statistics, into: y)
+    return y
   }
 
   /// Turns dy in place into the input's gradient and adds the parameters' gradients.
