@@ -27,13 +27,13 @@ func tests(
   _ name: String, imports: [Target.Dependency] = [], data: [String] = []
 ) -> Target {
   .testTarget(
-    name: name + "Tests", dependencies: [.byName(name: name)] + imports, exclude: data,
+    name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"] + imports,
+    exclude: data,
     swiftSettings: strict)
 }
 
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 let package = Package(
   name: "ddpmd",
@@ -46,7 +46,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
   ],
   targets: [
     // Debian's libraries.
@@ -108,6 +107,9 @@ let package = Package(
         "DurableIO", arguments,
       ]),
 
+    .target(
+      name: "TestSupport", dependencies: ["DurableIO"], path: "Tests/TestSupport",
+      swiftSettings: strict),
     tests("DurableIO"),
     tests("StrictJSON"),
     tests("ModelConfig", imports: ["StrictJSON"]),
@@ -143,7 +145,7 @@ let package = Package(
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["ddpmd", "ddpmctl", "ddpm-worker", "Jobs", "StrictJSON", subprocess],
+      dependencies: ["ddpmd", "ddpmctl", "ddpm-worker", "Jobs", "StrictJSON"],
       swiftSettings: strict),
   ]
 )

@@ -3,6 +3,7 @@ import Images
 import TensorFiles
 import Testing
 
+import TestSupport
 @testable import Datasets
 
 @Suite struct CIFARTests {

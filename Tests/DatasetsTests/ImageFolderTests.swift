@@ -3,6 +3,7 @@ import Glibc
 import Images
 import Testing
 
+import TestSupport
 @testable import Datasets
 
 @Suite struct ImageFolderTests {

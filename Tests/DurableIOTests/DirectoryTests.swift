@@ -1,5 +1,6 @@
 import DurableIO
 import Glibc
+import TestSupport
 import Testing
 
 @Suite struct DirectoryTests {

@@ -1,5 +1,6 @@
 import DurableIO
 import Images
+import TestSupport
 import Testing
 
 @Suite struct DecodingTests {

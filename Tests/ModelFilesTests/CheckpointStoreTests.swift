@@ -3,6 +3,7 @@ import Glibc
 import ModelFiles
 import StrictJSON
 import TensorCore
+import TestSupport
 import Testing
 
 /// Checkpoints written, found, damaged in every way, and pruned.

@@ -3,6 +3,7 @@ import ModelConfig
 import ModelFiles
 import StrictJSON
 import TensorFiles
+import TestSupport
 import Testing
 
 /// Model folders written, read back, and spoilt.

@@ -1,6 +1,7 @@
 import DurableIO
 import Glibc
 import TensorFiles
+import TestSupport
 import Testing
 
 @Suite struct NpyTests {

@@ -8,6 +8,7 @@ import StrictJSON
 import TensorCore
 import Testing
 
+import TestSupport
 @testable import Training
 
 struct TrainerTests {
