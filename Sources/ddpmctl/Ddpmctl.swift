@@ -1,4 +1,5 @@
 import ArgumentParser
+import Jobs
 
 /// What people type: reads the state that the daemon keeps on disk, and writes into `drop/`.
 ///
@@ -15,6 +16,7 @@ struct Ddpmctl: ParsableCommand {
       Exit codes: 0 done, 1 not possible or the job failed, 2 the job was cancelled, 64 wrong \
       usage, 65 the job file is wrong, 75 not decided yet, 130 waiting was interrupted.
       """,
+    version: ddpmdVersion,
     groupedSubcommands: [
       CommandGroup(
         name: "Jobs",
