@@ -24,8 +24,9 @@ public struct Admission {
     case rejected(name: String, reason: String)
     /// It may be unfinished: look again after a while.
     case waiting(name: String, reason: String, retryAfter: Duration)
-    /// The machine is at fault; the file (all of them, if `name` is nil) stays where it is.
-    case blocked(name: String?, SystemError)
+    /// The machine is at fault, in a sentence; the file (every job, if `name` is nil) stays where
+    /// it is.
+    case blocked(name: String?, reason: String)
 
     /// Whether the file has come to its end.
     public var isFinal: Bool {
@@ -41,7 +42,7 @@ public struct Admission {
     /// Seconds without a change after which a file counts as finished by its writer.
     public var settleSeconds = 10
     /// Bytes that must be free on the state's file system for a job to be admitted.
-    public var freeSpaceFloor = 64 << 20
+    public var freeSpaceFloor = 16_000_000
     /// Who may command jobs.
     public var authority = CommandAuthority()
 
@@ -112,7 +113,7 @@ public struct Admission {
     do {
       names = try list(directory)
     } catch {
-      return [.blocked(name: nil, error)]
+      return [.blocked(name: nil, reason: error.description)]
     }
     var outcomes: [Outcome] = []
     var room = limit
@@ -123,7 +124,7 @@ public struct Admission {
         outcomes.append(outcome)
         if outcome.isFinal { room -= 1 }
       } catch {
-        outcomes.append(.blocked(name: ClaimName(name).name, error))
+        outcomes.append(.blocked(name: ClaimName(name).name, reason: error.description))
       }
     }
     return outcomes
@@ -137,7 +138,7 @@ public struct Admission {
     case .wait(let reason, let time):
       return .waiting(name: name, reason: reason, retryAfter: time)
     case .job:
-      try requireFreeSpace()
+      if let shortage = try shortageOfSpace() { return .blocked(name: nil, reason: shortage) }
       claim = ClaimName(id: try numbers.next(), name: name)
     case .command, .refuse:
       claim = ClaimName(id: nil, name: name)
@@ -182,11 +183,17 @@ public struct Admission {
     return new
   }
 
-  private func requireFreeSpace() throws(SystemError) {
-    if try Directory.freeSpace(at: layout.state) < policy.freeSpaceFloor {
-      throw SystemError(operation: "keep enough free space on", path: layout.state, code: ENOSPC)
-    }
+  /// A sentence if the state's file system has too little room for a job.
+  private func shortageOfSpace() throws(SystemError) -> String? {
+    let free = try Directory.freeSpace(at: layout.state)
+    let needed = policy.freeSpaceFloor
+    if free >= needed { return nil }
+    return "the file system of \(layout.state) has \(megabytes(free)) MB free, and "
+      + "\(megabytes(needed)) MB are needed to admit a job"
   }
+
+  /// Rounded down, to a tenth: too little never looks like enough.
+  private func megabytes(_ bytes: Int) -> String { "\(bytes / 1_000_000).\(bytes / 100_000 % 10)" }
 
   /// The time now, for files that may be unfinished and for envelopes.
   var now: Timestamp { clock() }

@@ -12,6 +12,7 @@ public import Jobs
 ///     STATE/receipts/TOKEN         the number of the job that came as drop/submit-TOKEN.json
 ///     STATE/highest-id             the highest number ever given to a job
 ///     STATE/lock                   held by the one daemon of this spool
+///     STATE/problem                what keeps that daemon from its work, if anything does
 public struct SpoolLayout: Equatable, Sendable {
   /// SPOOL: what others may write into.
   public let spool: String
@@ -51,6 +52,8 @@ public struct SpoolLayout: Equatable, Sendable {
   public var highestID: String { state + "/highest-id" }
   /// The lock of the spool's one daemon.
   public var lock: String { state + "/lock" }
+  /// What keeps the daemon from its work, in a sentence; there is no such file if nothing does.
+  public var problem: String { state + "/problem" }
 
   /// The directory whose entries are the jobs in `jobState`.
   public func queue(_ jobState: JobState) -> String { state + "/queue/" + jobState.rawValue }

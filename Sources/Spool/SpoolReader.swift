@@ -72,6 +72,13 @@ public struct SpoolReader: Sendable {
   /// The process id of the daemon that serves the spool now; nil if there is none.
   public func daemon() throws(SystemError) -> Int32? { try FileLock.holder(layout.lock) }
 
+  /// What keeps the daemon from its work, such as a full disk, in a sentence; nil if nothing does
+  /// or there is no daemon.
+  public func daemonProblem() throws(SystemError) -> String? {
+    guard try daemon() != nil, let text = try content(layout.problem) else { return nil }
+    return String(decoding: text, as: UTF8.self).split(separator: "\n").first.map(String.init)
+  }
+
   private func content(_ path: String) throws(SystemError) -> [UInt8]? {
     do {
       return try readFile(path)

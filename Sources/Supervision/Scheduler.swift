@@ -19,6 +19,7 @@ package struct Scheduler: Sendable {
   private var saidReady = false
   /// Why `drop/` could not be worked through the last time.
   private var spoolProblem: String?
+  private var shownProblem: String?
   private var lastStatus: String?
 
   private enum Life {
@@ -310,12 +311,19 @@ package struct Scheduler: Sendable {
 
   private mutating func statusIfChanged() -> [Action] {
     guard saidReady else { return [] }
+    var actions: [Action] = []
+    if spoolProblem != shownProblem {
+      shownProblem = spoolProblem
+      actions.append(.showProblem(spoolProblem))
+    }
     let status = StatusLine(
       atWork: jobs.atWork, queued: jobs.queued.count, held: jobs.heldCount, problem: spoolProblem,
       isStopping: life == .stopping || life == .ended
     ).description
-    guard status != lastStatus else { return [] }
-    lastStatus = status
-    return [.notify(.status(status))]
+    if status != lastStatus {
+      lastStatus = status
+      actions.append(.notify(.status(status)))
+    }
+    return actions
   }
 }

@@ -153,6 +153,8 @@ package enum Action: Equatable, Sendable {
   case startTimer(SchedulerTimer, after: Duration)
   case cancelTimer(SchedulerTimer)
   case notify(ServiceMessage)
+  /// Tells whoever asks for the daemon's state what keeps it from its work; nil: nothing does.
+  case showProblem(String?)
   case exit
 }
 

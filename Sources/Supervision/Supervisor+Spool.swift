@@ -13,6 +13,7 @@ extension Supervisor {
   func recover() -> [Event] {
     do {
       let recovery = try Recovery.run(setup.layout, &admission)
+      troubled.remove("recovery")
       note(recovery)
       var events: [Event] = []
       for entry in recovery.stillRunning {
@@ -33,7 +34,7 @@ extension Supervisor {
       }
       return events + [.opened]
     } catch {
-      setup.log.error("\(error)")
+      logOnce("\(error)", about: "recovery")
       return [.recoveryFailed(reason: error.description)]
     }
   }
@@ -63,6 +64,7 @@ extension Supervisor {
     var events: [Event] = []
     var retryAfter: Duration?
     var problem: String?
+    var stillBlocked: Set<String> = []
     var settled = 0
     for outcome in admission.scan(atMost: scanLimit) {
       log(outcome)
@@ -73,9 +75,12 @@ extension Supervisor {
       case .commanded(.cancel(let id), by: _): events.append(.cancelRequested(id))
       case .rejected: break
       case .waiting(_, _, let time): retryAfter = min(time, retryAfter ?? time)
-      case .blocked(_, let error): problem = error.description
+      case .blocked(let name, let reason):
+        problem = reason
+        stillBlocked.insert(name ?? "jobs")
       }
     }
+    blocked = stillBlocked
     // What else has happened has its turn before the rest of a flood.
     if settled >= scanLimit { retryAfter = .zero }
     return events + [.scanned(retryAfter: retryAfter, problem: problem)]
@@ -89,9 +94,27 @@ extension Supervisor {
       setup.log.info("job \(id) is cancelled by user \(user)")
     case .rejected(let name, let reason): setup.log.warning("rejected \(name): \(reason)")
     case .waiting(let name, let reason, _): setup.log.debug("\(name) may be unfinished: \(reason)")
-    case .blocked(let name, let error):
-      setup.log.error("cannot admit \(name ?? "anything"): \(error); trying again")
+    case .blocked(let name, let reason):
+      guard blocked.insert(name ?? "jobs").inserted else { return }
+      setup.log.error("cannot admit \(name ?? "jobs"): \(reason); trying again")
     }
+  }
+
+  /// Logs what stands in the way of something that is tried again and again, the first time.
+  private func logOnce(_ trouble: String, about subject: String) {
+    if troubled.insert(subject).inserted { setup.log.error("\(trouble); trying again") }
+  }
+
+  /// Shows `problem` to the spool's readers; where that cannot be done, nothing rather than what
+  /// is no longer so.
+  func show(_ problem: String?) {
+    let path = setup.layout.problem
+    do {
+      if let problem { return try AtomicFile.write(problem + "\n", to: path, synced: false) }
+    } catch {
+      setup.log.debug("\(error)")
+    }
+    try? Directory.remove(path)
   }
 
   /// Moves the job's entry on.
@@ -126,9 +149,10 @@ extension Supervisor {
       if state != target { try queue.move(next, from: state, to: target) }
       append(event, to: id, attempt: entry.attempt, reason: next.reason, logLines: logLines)
       setup.log.info("job \(id) \(event)\(next.reason.map { ": " + $0 } ?? "")")
+      troubled.remove("job \(id)")
       return [.recorded(id)]
     } catch {
-      setup.log.error("job \(id): \(error); trying again")
+      logOnce("job \(id): \(error)", about: "job \(id)")
       return [.recordFailed(id, reason: "job \(id): \(error)")]
     }
   }

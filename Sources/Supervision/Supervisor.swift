@@ -72,6 +72,10 @@ public final class Supervisor {
   var logStarts: [Int: Int] = [:]
   var orphans: [Int: Orphan] = [:]
   var timers = Timers()
+  /// What the last scan could not admit; it was logged when it was new.
+  var blocked: Set<String> = []
+  /// What else is tried again and again without success, each logged when it was new.
+  var troubled: Set<String> = []
   private let stops: StopRequests
   private let lock: FileLock
   private var watcher: DropWatcher?
@@ -126,6 +130,8 @@ public final class Supervisor {
   public func run() {
     // Before the first scan, so that nothing comes unnoticed between the two.
     watchDrop()
+    // What an earlier daemon was kept from.
+    show(nil)
     var exits = handle(.began)
     while !exits {
       for event in sleep() where handle(event) { exits = true }
@@ -205,6 +211,7 @@ public final class Supervisor {
     case .startTimer(let timer, let delay): timers.start(timer, after: delay)
     case .cancelTimer(let timer): timers.cancel(timer)
     case .notify(let message): setup.notifier.notify(message)
+    case .showProblem(let problem): show(problem)
     case .exit: setup.log.info("stopped")
     }
     return []

@@ -53,8 +53,12 @@ import Testing
     let lock = try #require(try FileLock.acquire(spool.layout.lock))
     #expect(try spool.reader.daemon() == getpid())
     #expect(try FileLock.acquire(spool.layout.lock) == nil, "there is one daemon a spool")
+    #expect(try spool.reader.daemonProblem() == nil)
+    try AtomicFile.write("the disk is full\n", to: spool.layout.problem)
+    #expect(try spool.reader.daemonProblem() == "the disk is full")
     lock.release()
     #expect(try spool.reader.daemon() == nil)
+    #expect(try spool.reader.daemonProblem() == nil, "the problem was the daemon's")
   }
 }
 

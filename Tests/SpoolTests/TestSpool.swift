@@ -99,6 +99,6 @@ extension Admission.Outcome {
   var rejection: String? { if case .rejected(_, let reason) = self { reason } else { nil } }
   var admitted: Envelope? { if case .admitted(let envelope) = self { envelope } else { nil } }
   var wait: Duration? { if case .waiting(_, _, let time) = self { time } else { nil } }
-  var blocked: SystemError? { if case .blocked(_, let error) = self { error } else { nil } }
+  var blocked: String? { if case .blocked(_, let reason) = self { reason } else { nil } }
   var command: Command? { if case .commanded(let command, _) = self { command } else { nil } }
 }

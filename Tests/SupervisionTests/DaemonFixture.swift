@@ -89,9 +89,12 @@ final class TestDaemon: Sendable {
   private let stopPipe: Int32
   /// What the daemon told the service manager.
   let messages = Box()
+  /// What it logged, from warnings on.
+  let logged = Box()
 
   init(
-    _ spool: TestSpool, maxWorkers: Int = 1, adjust: (inout SchedulingPolicy) -> Void = { _ in }
+    _ spool: TestSpool, maxWorkers: Int = 1, freeSpaceFloor: Int = 0,
+    adjust: (inout SchedulingPolicy) -> Void = { _ in }
   ) throws {
     var policy = SchedulingPolicy()
     policy.maxWorkers = maxWorkers
@@ -100,10 +103,12 @@ final class TestDaemon: Sendable {
     adjust(&policy)
     var admission = Admission.Policy()
     admission.settleSeconds = 0
-    admission.freeSpaceFloor = 0
+    admission.freeSpaceFloor = freeSpaceFloor
     var setup = SupervisorSetup(
       layout: spool.layout, configuration: Configuration(), worker: spool.worker, threads: 3,
-      log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      log: Logger(label: "test") { [logged] _ in
+        ServiceLog(logLevel: .warning, isJournal: false, write: logged.append)
+      })
     setup.notifier = ServiceNotifier { [messages] in messages.append($0) }
     // Each write is a packet, which each read takes one of.
     var ends: [Int32] = [-1, -1]

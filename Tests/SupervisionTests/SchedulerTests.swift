@@ -18,12 +18,14 @@ import Testing
     #expect(scheduler.handle(.began) == [.recover])
     let problem = "cannot write /x: No space left on device"
     let failed: [Action] = [
-      .notify(.ready), .startTimer(.recover, after: .seconds(10)), .notify(.status(problem)),
+      .notify(.ready), .startTimer(.recover, after: .seconds(10)), .showProblem(problem),
+      .notify(.status(problem)),
     ]
     #expect(scheduler.handle(.recoveryFailed(reason: problem)) == failed)
     #expect(scheduler.handle(.dropChanged).isEmpty)
     #expect(scheduler.handle(.timer(.recover)) == [.recover])
-    #expect(scheduler.handle(.opened) == [.scanDrop, .notify(.status("idle"))])
+    #expect(
+      scheduler.handle(.opened) == [.scanDrop, .showProblem(nil), .notify(.status("idle"))])
     #expect(scheduler.handle(.stop).last == .exit)
   }
 
@@ -435,7 +437,9 @@ private struct World {
         case .cancelTimer(let timer): timers.remove(timer)
         case .scanDrop: events.append(.scanned(retryAfter: nil, problem: nil))
         case .exit: exited = true
-        case .recover, .saveProgress, .notify, .noteCancellation, .stopOrphan, .killOrphan: break
+        case .recover, .saveProgress, .notify, .showProblem, .noteCancellation, .stopOrphan,
+          .killOrphan:
+          break
         }
       }
     }

@@ -286,6 +286,30 @@ import Testing
     await daemon.stop()
   }
 
+  /// What cannot be admitted for lack of room is said once in the log, and shown as long as it
+  /// waits.
+  @Test func aFullDiskIsShown() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let reader = SpoolReader(spool.layout)
+    let token = try spool.submit(sampleJob)
+    let daemon = try TestDaemon(spool, freeSpaceFloor: .max) {
+      $0.diskDelay = .milliseconds(1)
+      $0.watchdogInterval = .milliseconds(20)
+    }
+    try await until("the problem is shown") {
+      try reader.daemonProblem()?.contains("MB are needed to admit a job") == true
+    }
+    try await until("it was tried again") {
+      daemon.messages.all.filter { $0 == "WATCHDOG=1" }.count > 2
+    }
+    #expect(daemon.logged.all.count == 1, "\(daemon.logged.all)")
+    await daemon.stop()
+    let next = try TestDaemon(spool)
+    try await spool.waitFor(spool.accepted(token), .done)
+    #expect(try reader.daemonProblem() == nil)
+    await next.stop()
+  }
+
   // MARK: The service manager
 
   @Test func theServiceManagerHearsOfTheDaemonsLife() async throws {
