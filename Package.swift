@@ -138,7 +138,7 @@ let package = Package(
       "JobRunner",
       imports: [
         "Jobs", "DurableIO", "StrictJSON", "ModelConfig", "ModelFiles", "TensorFiles", "TensorCore",
-        "Images",
+        "Images", "Models",
       ]),
     tests("ddpmctl", imports: ["Spool", "Jobs", "StrictJSON", "DurableIO", arguments]),
     // The architecture's arrows, and the real programs run end to end.

@@ -14,10 +14,15 @@ struct ConvertedDataset: Dataset {
     guard
       stored.channels == channels || [1, 3].contains(stored.channels) && [1, 3].contains(channels)
     else {
+      // As PyTorch has images.
+      let isChannelsFirst = stored.height <= 4 && stored.channels > 4
       throw DatasetError(
         path: path,
-        problem: "its images have \(stored.channels) channels and \(channels) are wanted; only 1"
-          + " and 3 convert, so set the U-Net's in_channels to \(stored.channels)")
+        problem: isChannelsFirst
+          ? "it looks like N×C×H×W: its images are \(stored.height)×\(stored.width) with"
+            + " \(stored.channels) channels as N×H×W×C; save x.transpose(0, 2, 3, 1) instead"
+          : "its images have \(stored.channels) channels and \(channels) are wanted; only 1 and 3"
+            + " convert, so set the U-Net's in_channels to \(stored.channels)")
     }
     self.stored = stored
     (height, width, self.channels) = (size, size, channels)

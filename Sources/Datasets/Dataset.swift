@@ -83,16 +83,18 @@ public enum DatasetFormat: String, CaseIterable, Sendable {
 ///
 /// - limit: only the first `limit` images are used.
 /// - threads: share the checking of a folder's files.
+/// - report: told, a line each, of all files at fault where the error, which names one, cannot.
 public func openDataset(
   path: String, format: DatasetFormat, size: Int, channels: Int, limit: Int? = nil,
-  threads: Int = 1
+  threads: Int = 1, report: (String) -> Void = { _ in }
 ) throws(DatasetError) -> any Dataset {
   precondition(size > 0 && channels > 0 && (limit ?? 1) > 0, "nothing would be read")
   let stored: any Dataset
   switch format {
   case .images:
     return try ImageFolderDataset(
-      path: path, size: size, channels: channels, limit: limit, threads: threads)
+      path: path, size: size, channels: channels, limit: limit, threads: threads,
+      report: report)
   case .idx: stored = try IDXDataset(path: path, limit: limit)
   case .cifar10: stored = try CIFARDataset(path: path, limit: limit)
   case .npy: stored = try NpyDataset(path: path, limit: limit)

@@ -108,7 +108,8 @@ struct IDXDataset: Dataset {
       throw .unsupported(
         path: path,
         problem: "it holds \(header[3])-dimensional data of type \(header[2]); images have 3"
-          + " dimensions and type 8 (bytes)")
+          + " dimensions and type 8 (bytes)"
+          + (header[3] == 1 ? "; is this the labels file?" : ""))
     }
     let extents = [4, 8, 12].map { start in
       header[start..<start + 4].reduce(0) { $0 << 8 | Int($1) }

@@ -33,7 +33,7 @@ struct ImageFolderDataset: Dataset {
 
   init(
     path: String, size: Int, channels: Int, limit: Int? = nil, threads: Int = 1,
-    budget: Budget = Budget()
+    budget: Budget = Budget(), report: (String) -> Void = { _ in }
   ) throws(DatasetError) {
     guard channels == 1 || channels == 3 else {
       throw DatasetError(
@@ -44,7 +44,7 @@ struct ImageFolderDataset: Dataset {
     let files = try Self.imageFiles(below: path, limit: limit)
     let pool = ThreadPool(threads: threads)
     let sourcePixels = Atomic(0)
-    try forEach(files, pool) { _, file throws(ImageError) in
+    try forEach(files, pool, report) { _, file throws(ImageError) in
       let info = try inspectImage(path: file)
       sourcePixels.add(info.width * info.height, ordering: .relaxed)
     }
@@ -56,7 +56,7 @@ struct ImageFolderDataset: Dataset {
       return
     }
     let pixels = Mutex([UInt8](repeating: 0, count: bytes))
-    try forEach(files, pool) { index, file throws(ImageError) in
+    try forEach(files, pool, report) { index, file throws(ImageError) in
       let image = try Self.load(file, size: size, channels: channels).pixels
       pixels.withLock {
         $0.replaceSubrange(index * image.count..<(index + 1) * image.count, with: image)
@@ -104,10 +104,10 @@ struct ImageFolderDataset: Dataset {
   }
 }
 
-/// Calls `body` for every file; throws the first file's error in their order, and says how many
-/// more there are.
+/// Calls `body` for every file. Of those that it throws for, the first in their order is the error,
+/// which says how many more there are, and `report` is told of each, up to twenty.
 private func forEach(
-  _ files: [String], _ pool: ThreadPool,
+  _ files: [String], _ pool: ThreadPool, _ report: (String) -> Void,
   _ body: @escaping @Sendable (Int, String) throws(ImageError) -> Void
 ) throws(DatasetError) {
   let failures = Mutex<[Int: ImageError]>([:])
@@ -118,12 +118,16 @@ private func forEach(
       failures.withLock { $0[index] = error }
     }
   }
-  let found = failures.withLock { $0 }
-  guard let first = found.min(by: { $0.key < $1.key }) else { return }
-  let error = DatasetError(files[first.key], first.value)
-  if found.count == 1 { throw error }
+  let errors = failures.withLock { $0 }.sorted { $0.key < $1.key }.map {
+    DatasetError(files[$0.key], $0.value)
+  }
+  guard let first = errors.first else { return }
+  if errors.count == 1 { throw first }
+  let reported = errors.prefix(20)
+  for error in reported { report("\(error)") }
+  if errors.count > reported.count { report("and \(errors.count - reported.count) more files") }
   throw DatasetError(
-    path: error.path,
-    problem: "\(error.problem) (\(found.count - 1) more of \(files.count) files cannot be used)",
-    isTransient: error.isTransient)
+    path: first.path,
+    problem: "\(first.problem) (\(errors.count - 1) more of \(files.count) files cannot be used)",
+    isTransient: first.isTransient)
 }

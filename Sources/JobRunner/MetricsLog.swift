@@ -13,7 +13,7 @@ final class MetricsLog {
   /// The loss of every step so far.
   private(set) var losses: [Double] = []
 
-  /// Opens the log at `path` for a run that continues behind `step`.
+  /// Opens the log at `path` for a run that continues after `step`.
   init(path: String, after step: Int) throws(SystemError) {
     log = try AppendLog(path)
     var losses: [Double] = []

@@ -9,39 +9,65 @@ enum ModelResolution {
     of reference: ModelReference, from directory: JobDirectory
   ) throws(JobFailure) -> String {
     let slash = directory.path.lastIndex(of: "/") ?? directory.path.startIndex
-    let jobs = directory.path[..<slash]
+    let jobs = String(directory.path[..<slash])
     switch reference {
     case .path(let path):
       return path
     case .job(let id):
       let job = JobDirectory(path: "\(jobs)/\(id)")
-      guard let envelope = envelope(of: job) else {
+      guard let spec = spec(of: job) else {
         throw .failed(reason: "$.model.job: there is no job \(id)")
       }
-      guard case .train = envelope.spec.work else {
+      guard case .train = spec.work else {
         throw .failed(
           reason: "$.model.job: job \(id) is a sample job; a train job is needed")
       }
       guard try attempt({ try ResultsFolder.isPublished(job) }) else {
-        throw .failed(
-          reason: "$.model.job: job \(id) has no results; submit this job again when it is done")
+        throw .failed(reason: "$.model.job: job \(id) \(fate(of: job))")
       }
       return job.results
     case .jobNamed(let name):
-      let ids = try attempt { try Directory.names(in: String(jobs)) }.compactMap { Int($0) }
-      for id in ids.sorted(by: >) {
-        let job = JobDirectory(path: "\(jobs)/\(id)")
-        guard try attempt({ try ResultsFolder.isPublished(job) }), let envelope = envelope(of: job),
-          case .train = envelope.spec.work, envelope.spec.name == name
-        else { continue }
-        return job.results
-      }
-      throw .failed(reason: "$.model.job: no finished train job is named \"\(name)\"")
+      return try results(ofJobNamed: name, in: jobs, for: directory)
     }
   }
 
-  private static func envelope(of job: JobDirectory) -> Envelope? {
+  /// The results of the newest finished train job of that name.
+  private static func results(
+    ofJobNamed name: String, in jobs: String, for asking: JobDirectory
+  ) throws(JobFailure) -> String {
+    let ids = try attempt { try Directory.names(in: jobs) }.compactMap { Int($0) }
+    // What there is of that name instead, newest first.
+    var unfinished: [String] = []
+    var sampling: [String] = []
+    for id in ids.sorted(by: >) {
+      let job = JobDirectory(path: "\(jobs)/\(id)")
+      guard job != asking, let spec = spec(of: job), spec.name == name else { continue }
+      guard case .train = spec.work else {
+        sampling.append("job \(id) is a sample job")
+        continue
+      }
+      if try attempt({ try ResultsFolder.isPublished(job) }) { return job.results }
+      unfinished.append("job \(id) \(fate(of: job))")
+    }
+    let found = (unfinished + sampling).first ?? "no other job has that name"
+    throw .failed(reason: "$.model.job: no finished train job is named \"\(name)\"; \(found)")
+  }
+
+  private static func spec(of job: JobDirectory) -> JobSpec? {
     guard let bytes = try? readFile(job.job) else { return nil }
-    return try? Envelope.parse(bytes)
+    return try? Envelope.parse(bytes).spec
+  }
+
+  /// What has become of a train job that has no results, by the last of its events.
+  private static func fate(of job: JobDirectory) -> String {
+    let events = (try? AppendLog.lines(of: job.events)) ?? []
+    switch events.reversed().lazy.compactMap({ JobEvent(line: $0) }).first?.kind {
+    case .cancelling, .cancelled: return "was cancelled"
+    case .failed: return "failed"
+    case .finished: return "has lost its results"
+    case .started: return "is still running; submit this job again when it is done"
+    case .admitted, .stopped, .crashed, .deferred, nil:
+      return "is not done yet; submit this job again when it is"
+    }
   }
 }

@@ -8,6 +8,7 @@ struct Pace {
   private var seconds = MovingAverage()
   private var loss = MovingAverage()
   private var last = ContinuousClock.now
+  private var lastLine: ContinuousClock.Instant?
   /// What the last step took.
   private(set) var lastSeconds = 1.0
 
@@ -33,6 +34,16 @@ struct Pace {
 
   /// What has passed since the last step was not part of one.
   mutating func rest() { last = ContinuousClock.now }
+
+  /// Whether a line in the log is due: after the run's first step, then five minutes after the last
+  /// line at the latest, so that it does not look dead.
+  ///
+  /// - isWanted: if the step deserves a line anyway.
+  mutating func isLineDue(isWanted: Bool = false) -> Bool {
+    if let lastLine, last - lastLine < .seconds(300), !isWanted { return false }
+    lastLine = last
+    return true
+  }
 
   /// The progress to report of a run whose steps are steps.
   func progress(imagesPerStep: Int) -> Progress {

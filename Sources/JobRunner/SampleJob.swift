@@ -46,6 +46,7 @@ final class SampleJob {
     self.inputs = inputs
     let model = try attempt { try DiffusersFolder(path: inputs.model) }
     let unet = UNet(model.unet)
+    try MemoryNeed(sampling: unet).check()
     let shape = Shape(1, model.unet.sampleSize, model.unet.sampleSize, model.unet.inChannels)
     imageShape = shape
     switch spec.sampler {
@@ -54,8 +55,8 @@ final class SampleJob {
     case .ddim(let steps, let eta):
       guard steps <= model.scheduler.numTrainTimesteps else {
         throw .failed(
-          reason: "$.sampler.steps: found \(steps), and the model's chain has only"
-            + " \(model.scheduler.numTrainTimesteps) steps")
+          reason: "$.sampler.steps: found \(steps), allowed is 1 to"
+            + " \(model.scheduler.numTrainTimesteps), the steps of the model's chain")
       }
       sampler = DDIMSampler(model.scheduler, steps: steps, eta: eta)
     }
@@ -75,7 +76,7 @@ final class SampleJob {
     batches = Swift.stride(from: 0, to: spec.count, by: spec.batchSize).map {
       $0..<min($0 + spec.batchSize, spec.count)
     }
-    let folder = context.directory.path + "/samples"
+    let folder = Self.samples(in: context.directory)
     let batches = batches
     store = try attempt { try SampleStore(path: folder, batches: batches, imageShape: shape) }
     checkpoints = try attempt { try CheckpointStore(path: context.directory.checkpoints) }
@@ -111,7 +112,13 @@ final class SampleJob {
       if isAsked { throw .stopped }
       batch.advance()
       pace.advance()
-      context.progress.report(pace.progress(images: spec.count))
+      let progress = pace.progress(images: spec.count)
+      context.progress.report(progress)
+      if pace.isLineDue() {
+        context.log(
+          "drawn \(progress.step) of \(progress.steps) images:"
+            + " \(progress.imagesPerSecond ?? 0) images/s")
+      }
     }
     try attempt { try store.write(images, batch.x) }
   }
@@ -124,7 +131,7 @@ final class SampleJob {
     else { return }
     try checkpoint.read("x", into: batch.x)
     batch.resume(at: position)
-    context.log("continues image \(batch.images.lowerBound) and on behind step \(position)")
+    context.log("continues image \(batch.images.lowerBound) and on after step \(position)")
   }
 
   private func checkpoint(_ batch: SamplingBatch) throws(ModelFileError) {
@@ -144,8 +151,17 @@ final class SampleJob {
     if formats.contains(.png) { try writePictures(to: results.path + "/samples") }
     if formats.contains(.grid) { try writeGrid(to: results.path + "/grid.png") }
     try results.publish(spec: job, inputs: inputs.json)
-    try store.remove()
-    try Directory.removeTree(checkpoints.path)
+  }
+
+  /// Removes what is not needed any more once the results are published.
+  static func removeLeftovers(in directory: JobDirectory) throws(SystemError) {
+    try Directory.removeTree(samples(in: directory))
+    try Directory.removeTree(directory.checkpoints)
+  }
+
+  /// Where finished batches are.
+  private static func samples(in directory: JobDirectory) -> String {
+    directory.path + "/samples"
   }
 
   private func writePictures(to folder: String) throws {

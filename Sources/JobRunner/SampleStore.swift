@@ -65,9 +65,6 @@ struct SampleStore {
     return images
   }
 
-  /// Removes all; the images are published elsewhere.
-  func remove() throws(SystemError) { try Directory.removeTree(path) }
-
   private func file(_ batch: Range<Int>) -> String { "\(path)/\(batch.lowerBound).npy" }
 
   private func open(_ batch: Range<Int>) throws(TensorFileError) -> NpyFile {

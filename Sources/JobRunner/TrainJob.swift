@@ -44,7 +44,10 @@ final class TrainJob {
     self.context = context
     let unet = UNet(spec.unet)
     let recipe = TrainingRecipe(job, spec)
-    let dataset = try attempt { try openDataset(spec, threads: context.threads) }
+    try MemoryNeed(training: unet, averaging: spec.ema.enabled, shards: recipe.shards).check()
+    let dataset = try attempt {
+      try openDataset(spec, threads: context.threads, report: context.log)
+    }
     let pool = ThreadPool(threads: context.threads)
     let trainer = Trainer(unet: unet, scheduler: spec.scheduler, recipe: recipe, pool: pool)
     self.trainer = trainer
@@ -57,7 +60,7 @@ final class TrainJob {
     if let checkpoint {
       try Self.check(checkpoint, against: note, spec, log: context.log)
       try attempt { try trainer.restore(checkpoint) }
-      context.log("continues behind step \(checkpoint.step)")
+      context.log("continues after step \(checkpoint.step)")
     }
     let step = trainer.state.step
     checkpointed = checkpoint?.step ?? -1
@@ -103,10 +106,7 @@ final class TrainJob {
       guard trainer.state.step < spec.training.steps else { break }
       try stopIfAsked()
       try takeStep()
-      let step = trainer.state.step
-      if step % spec.training.checkpointEvery == 0 || step == spec.training.steps {
-        try checkpoint()
-      }
+      if isCheckpointDue { try checkpoint() }
     }
     try attempt { try checkpoints.finish() }
     try attempt { try publish() }
@@ -126,7 +126,19 @@ final class TrainJob {
     pace.advance(loss: report.loss)
     let imagesPerSecond = Double(spec.training.batchSize) / pace.lastSeconds
     try attempt { try metrics.append(report, imagesPerSecond: imagesPerSecond) }
-    context.progress.report(pace.progress(imagesPerStep: spec.training.batchSize))
+    let progress = pace.progress(imagesPerStep: spec.training.batchSize)
+    context.progress.report(progress)
+    if pace.isLineDue(isWanted: isCheckpointDue) {
+      context.log(
+        "step \(progress.step) of \(progress.steps): loss \(progress.loss ?? report.loss),"
+          + " \(progress.imagesPerSecond ?? imagesPerSecond) images/s")
+    }
+  }
+
+  /// Whether the state belongs on disk even if nobody asks for it.
+  private var isCheckpointDue: Bool {
+    let step = trainer.state.step
+    return step % spec.training.checkpointEvery == 0 || step == spec.training.steps
   }
 
   private func stopIfAsked() throws(JobFailure) {
@@ -180,6 +192,12 @@ final class TrainJob {
       try readFile(context.directory.metrics, limit: .max - 1), to: results.path + "/metrics.jsonl")
     try results.publish(spec: job, inputs: ["dataset": .string(spec.dataset.path)])
   }
+
+  /// Removes what is not needed any more once the results are published: all checkpoints but the
+  /// newest, from which the training could go on.
+  static func removeLeftovers(in directory: JobDirectory) throws(ModelFileError) {
+    try CheckpointStore(path: directory.checkpoints).keepNewest()
+  }
 }
 
 extension TrainingRecipe {
@@ -201,7 +219,7 @@ extension TrainingRecipe {
 
 /// The images that a job trains on, in the size that its network wants.
 private func openDataset(
-  _ spec: TrainSpec, threads: Int
+  _ spec: TrainSpec, threads: Int, report: (String) -> Void
 ) throws(DatasetError) -> any Dataset {
   let format: DatasetFormat =
     switch spec.dataset.format {
@@ -212,5 +230,6 @@ private func openDataset(
     }
   return try Datasets.openDataset(
     path: spec.dataset.path, format: format, size: spec.unet.sampleSize,
-    channels: spec.unet.inChannels, limit: spec.dataset.limit, threads: threads)
+    channels: spec.unet.inChannels, limit: spec.dataset.limit, threads: threads,
+    report: report)
 }

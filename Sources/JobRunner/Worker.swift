@@ -62,14 +62,20 @@ public struct Worker {
     }
   }
 
+  /// Runs the job unless its results are there; in any case clears away what they make superfluous,
+  /// which a run that was killed behind their publication could not.
   private func work() throws(JobFailure) {
     let job = try envelope().spec
-    if try attempt({ try ResultsFolder.isPublished(directory) }) { return }
+    let isPublished = try attempt { try ResultsFolder.isPublished(directory) }
     switch job.work {
     case .train(let spec):
-      try TrainJob(job, spec, context(wanting: spec.training.threads)).run()
+      if !isPublished {
+        try TrainJob(job, spec, context(wanting: spec.training.threads)).run()
+      }
+      try attempt { try TrainJob.removeLeftovers(in: directory) }
     case .sample(let spec):
-      try SampleJob(job, spec, context(wanting: spec.threads)).run()
+      if !isPublished { try SampleJob(job, spec, context(wanting: spec.threads)).run() }
+      try attempt { try SampleJob.removeLeftovers(in: directory) }
     }
   }
 

@@ -18,7 +18,7 @@ import TensorFiles
 public struct CheckpointStore: Sendable {
   /// The value of `schema` in a checkpoint's JSON file.
   public static let schema = "ddpm.checkpoint/1"
-  /// Checkpoints kept on disk.
+  /// Checkpoints kept on disk while a run goes on.
   public static let kept = 2
 
   /// The folder.
@@ -57,7 +57,7 @@ public struct CheckpointStore: Sendable {
     ]
     do {
       try AtomicFile.write(seal.serialized() + "\n", to: sealPath(step))
-      try prune()
+      try prune(keeping: Self.kept)
     } catch {
       throw .system(error)
     }
@@ -79,6 +79,15 @@ public struct CheckpointStore: Sendable {
         }
       }
       return nil
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// Removes all checkpoints but the newest: the run has ended well.
+  public func keepNewest() throws(ModelFileError) {
+    do {
+      try prune(keeping: 1)
     } catch {
       throw .system(error)
     }
@@ -106,12 +115,12 @@ public struct CheckpointStore: Sendable {
 
   // MARK: Pruning
 
-  /// Removes all but the newest sealed checkpoints, and tensor files without a seal. The seal goes
+  /// Removes all but the `count` newest sealed checkpoints, and tensor files without a seal. The seal goes
   /// first, so that what is left after a crash is never half a checkpoint with a seal.
-  private func prune() throws(SystemError) {
+  private func prune(keeping count: Int) throws(SystemError) {
     let sealed = try sealedSteps()
-    for step in sealed.dropLast(Self.kept) { try Directory.remove(sealPath(step)) }
-    let kept = Set(sealed.suffix(Self.kept))
+    for step in sealed.dropLast(count) { try Directory.remove(sealPath(step)) }
+    let kept = Set(sealed.suffix(count))
     for step in try steps(withSuffix: ".safetensors") where !kept.contains(step) {
       try Directory.remove(tensorPath(step))
     }

@@ -31,6 +31,9 @@ public struct DiffusersFolder: Sendable {
     self.path = path
     let network = try Self.subfolder("unet", of: path)
     let schedule = try Self.subfolder("scheduler", of: path)
+    guard try Self.exists(network + "/config.json"),
+      try Self.exists(schedule + "/scheduler_config.json")
+    else { throw .unusable(path: path, problem: try Self.whyNoPipeline(path)) }
     unet = try Self.config(network + "/config.json") { (json) throws(JSONContentError) in
       try UNetConfig(json: json)
     }
@@ -116,6 +119,21 @@ public struct DiffusersFolder: Sendable {
     _ name: String, of path: String
   ) throws(ModelFileError) -> String {
     try exists("\(path)/\(name)") ? "\(path)/\(name)" : path
+  }
+
+  /// What is wrong with a folder that lacks a config, and where the right one may be.
+  private static func whyNoPipeline(_ path: String) throws(ModelFileError) -> String {
+    guard try exists(path) else { return "there is no such folder" }
+    var missing: [String] = []
+    for name in ["model_index.json", "unet/config.json", "scheduler/scheduler_config.json"]
+    where try !exists("\(path)/\(name)") {
+      missing.append(name)
+    }
+    let names = path.split(separator: "/")
+    let parent = "/" + names.dropLast().joined(separator: "/")
+    let isInPipeline = try exists(parent + "/model_index.json")
+    return "it is not a diffusers pipeline folder: it has no "
+      + missing.joined(separator: ", no ") + (isInPipeline ? "; did you mean \(parent)?" : "")
   }
 
   private static func exists(_ path: String) throws(ModelFileError) -> Bool {

@@ -181,9 +181,12 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .notFinite(let step, let loss, let norm):
-      "at step \(step) the loss is \(loss) and the gradient's norm \(norm); lower"
+      "at step \(step) the loss is \(spelled(loss)) and the gradient's norm \(spelled(norm)); lower"
         + " $.optimizer.learning_rate, lengthen $.optimizer.warmup_steps, or set"
         + " $.optimizer.gradient_clipping"
     }
   }
+
+  /// A NaN's sign, which means nothing, is left out.
+  private func spelled(_ value: Double) -> String { value.isNaN ? "NaN" : "\(value)" }
 }

@@ -73,6 +73,18 @@ import TestSupport
     #expect(error?.problem.contains("in_channels to 3") == true)
   }
 
+  @Test func imagesThatSeemToHaveTheirChannelsFirstAreToBeTransposed() throws {
+    let folder = try TemporaryFolder()
+    try unsafe writeNpy(to: folder("x.npy"), shape: [2, 3, 8, 8]) {
+      (_, _: UnsafeMutableBufferPointer<UInt8>) in
+    }
+    let error = #expect(throws: DatasetError.self) {
+      try openDataset(path: folder("x.npy"), format: .npy, size: 8, channels: 3)
+    }
+    #expect(error?.problem.contains("transpose(0, 2, 3, 1)") == true)
+    #expect(error?.problem.contains("in_channels") == false)
+  }
+
   @Test func otherArraysAreRefusedByWhatTheyAre() throws {
     let folder = try TemporaryFolder()
     try unsafe writeNpy(to: folder("f.npy"), shape: [2, 3, 3, 1]) {

@@ -75,6 +75,7 @@ import TestSupport
       [0, 0, 8, 1, 0, 0, 0, 9] + [UInt8](repeating: 1, count: 9), to: folder("l"))
     let labels = #expect(throws: DatasetError.self) { try IDXDataset(path: folder("l")) }
     #expect(labels?.problem.contains("1-dimensional") == true)
+    #expect(labels?.problem.contains("is this the labels file?") == true)
     let none = #expect(throws: DatasetError.self) { try IDXDataset(path: folder("none")) }
     #expect(none?.description.contains("No such file") == true)
     let itself = #expect(throws: DatasetError.self) { try IDXDataset(path: folder.path) }

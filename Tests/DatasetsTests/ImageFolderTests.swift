@@ -59,6 +59,17 @@ import TestSupport
     let error = #expect(throws: DatasetError.self) { try open() }
     #expect(error?.path == folder("2.png"))
     #expect(error?.problem.contains("1 more of 6 files") == true)
+    // All are told, in order, up to twenty.
+    var lines: [String] = []
+    _ = try? openDataset(
+      path: folder.path, format: .images, size: 8, channels: 3, report: { lines.append($0) })
+    #expect(lines.map { $0.hasPrefix(folder("2.png")) } == [true, false])
+    #expect(lines.last?.hasPrefix(folder("4.png") + ": the file is a damaged PNG") == true)
+    for number in 10..<33 { try AtomicFile.write("", to: folder("\(number).png"), synced: false) }
+    lines = []
+    _ = try? openDataset(
+      path: folder.path, format: .images, size: 8, channels: 3, report: { lines.append($0) })
+    #expect(lines.count == 21 && lines.last == "and 5 more files")
     // The end is looked at even where nothing is decoded.
     #expect(throws: DatasetError.self) { try open(budget: .init(pixels: 0)) }
   }

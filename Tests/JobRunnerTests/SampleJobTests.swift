@@ -96,6 +96,34 @@ struct SampleJobTests {
     #expect(run.code == WorkerExit.failed)
     #expect(run.reason?.contains("[5, 1, 8, 8]") == true)
     #expect(run.reason?.contains("[6, 1, 8, 8]") == true)
+    #expect(run.reason?.contains("N equal to $.count") == true)
+  }
+
+  @Test(arguments: [Float.nan, -.infinity]) func noiseMustBeFinite(value: Float) throws {
+    let jobs = try jobsWithModel()
+    let file = jobs.path + "/noise.npy"
+    try unsafe writeNpy(to: file, shape: [5, 1, 8, 8]) {
+      (index, values: UnsafeMutableBufferPointer<Float>) in
+      if index == 3 { unsafe values[2 * 8 + 5] = value }
+    }
+    try jobs.add(2, jobs.sample(.job(1)) { $0.initialNoise = file })
+    let run = try jobs.run(2)
+    #expect(run.code == WorkerExit.failed)
+    #expect(run.reason?.contains("image 3, channel 0, row 2, column 5") == true)
+  }
+
+  /// Killed behind the publication, a job is run again and clears up.
+  @Test func nothingButTheResultsStays() throws {
+    let jobs = try jobsWithModel()
+    try jobs.add(2, jobs.sample(.job(1)))
+    let run = try jobs.run(2)
+    #expect(run.log.contains { $0.hasPrefix("drawn ") && $0.contains("of 5 images") })
+    let (directory, names) = (jobs.directory(2), try Directory.names(in: jobs.directory(2).path))
+    #expect(!names.contains("samples") && !names.contains("checkpoints"))
+    try Directory.create(directory.path + "/samples")
+    try Directory.create(directory.checkpoints)
+    #expect(try jobs.run(2).messages == [.finished])
+    #expect(try Directory.names(in: directory.path) == names)
   }
 
   @Test func aResumedJobUsesTheModelItBeganWith() throws {
@@ -125,8 +153,10 @@ struct SampleJobTests {
     let jobs = try jobsWithModel()
     try jobs.add(2, jobs.train())
     let cases: [(ModelReference, String)] = [
-      (.job(9), "no job 9"), (.job(2), "job 2 has no results"), (.jobNamed("nobody"), "\"nobody\""),
-      (.path(jobs.path + "/nowhere"), "nowhere"), (.job(3), "is a sample job"),
+      (.job(9), "no job 9"), (.job(2), "job 2 is not done yet"), (.job(3), "is a sample job"),
+      (.jobNamed("nobody"), "\"nobody\"; no other job has that name"),
+      (.jobNamed("test"), "\"test\"; job 2 is not done yet"),
+      (.path(jobs.path + "/nowhere"), "nowhere cannot be used: there is no such folder"),
     ]
     for (index, (model, words)) in cases.enumerated() {
       try jobs.add(3 + index, jobs.sample(model))
@@ -135,6 +165,24 @@ struct SampleJobTests {
       #expect(run.reason?.contains(words) == true, "\(run.reason ?? "")")
     }
     try jobs.add(20, jobs.sample(.job(1)) { $0.sampler = .ddim(steps: 21, eta: 0) })
-    #expect(try jobs.run(20).reason?.contains("found 21") == true)
+    #expect(try jobs.run(20).reason?.contains("found 21, allowed is 1 to 20") == true)
+  }
+
+  @Test(arguments: [
+    (JobEvent.Kind.started, "is still running"), (.cancelled, "was cancelled"),
+    (.failed, "failed"), (.deferred, "is not done yet"),
+  ])
+  func whatBecameOfTheModelsJobIsSaid(last: JobEvent.Kind, words: String) throws {
+    let jobs = try Jobs()
+    try jobs.add(1, jobs.train(), name: "long")
+    let events = try AppendLog(jobs.directory(1).events)
+    for kind in [JobEvent.Kind.admitted, .started, last] {
+      try events.append(JobEvent(time: .now(), kind: kind, attempt: 1).line)
+    }
+    for (id, model) in [(2, ModelReference.job(1)), (3, .jobNamed("long"))] {
+      try jobs.add(id, jobs.sample(model), name: "long")
+      let reason = try #require(try jobs.run(id).reason)
+      #expect(reason.contains("job 1 \(words)"), "\(reason)")
+    }
   }
 }

@@ -109,7 +109,7 @@ struct TrainJobTests {
     let run = try jobs.run(2)
     #expect(run.code == WorkerExit.finished)
     #expect(run.log.contains { $0.contains("step-0000000010") && $0.contains("SHA-256") })
-    #expect(run.log.contains("continues behind step 5"))
+    #expect(run.log.contains("continues after step 5"))
     for file in Self.deterministic { #expect(try jobs.sum(2, file) == jobs.sum(1, file)) }
     #expect(
       try AppendLog.lines(of: jobs.directory(2).metrics).map { line in
@@ -184,6 +184,35 @@ struct TrainJobTests {
     let run = try jobs.run(1)
     #expect(run.code == WorkerExit.failed)
     #expect(run.reason?.contains("19 images now, and 20") == true)
+  }
+
+  /// Of a finished job the newest checkpoint stays; also if the run was killed behind the
+  /// publication and is run again.
+  @Test func aFinishedJobKeepsItsNewestCheckpoint() throws {
+    let jobs = try Jobs()
+    try jobs.add(1, jobs.train())
+    #expect(try jobs.run(1).code == WorkerExit.finished)
+    let folder = jobs.directory(1).checkpoints
+    let newest = ["step-0000000012.json", "step-0000000012.safetensors"]
+    #expect(try Directory.names(in: folder) == newest)
+
+    for name in newest {
+      let older = "\(folder)/\(name.replacing("12", with: "10"))"
+      try AtomicFile.write(try readFile("\(folder)/\(name)"), to: older)
+    }
+    #expect(try jobs.run(1).messages == [.finished])
+    #expect(try Directory.names(in: folder) == newest)
+  }
+
+  /// Steps 1 and those with a checkpoint.
+  @Test func theLogSaysHowFarTheRunIs() throws {
+    let jobs = try Jobs()
+    try jobs.add(1, jobs.train())
+    let lines = try jobs.run(1).log.filter { $0.hasPrefix("step ") }
+    #expect(
+      lines.map { $0.split(separator: ":").first } == [1, 5, 10, 12].map { "step \($0) of 12" })
+    for line in lines { #expect(line.contains("loss 0.") || line.contains("loss 1.")) }
+    for line in lines { #expect(line.hasSuffix("images/s")) }
   }
 
   @Test func withoutAnAverageTheWeightsThemselvesArePublished() throws {

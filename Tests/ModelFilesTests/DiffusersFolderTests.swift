@@ -104,8 +104,14 @@ struct DiffusersFolderTests {
 
   @Test func saysWhatIsMissing() throws {
     try inTemporaryFolder { folder in
-      #expect(problem(folder).contains("config.json"))
+      #expect(problem(folder + "/nowhere").contains("there is no such folder"))
+      #expect(
+        problem(folder).contains(
+          "not a diffusers pipeline folder: it has no model_index.json, no unet/config.json"))
       try write(to: folder)
+      for name in ["unet", "scheduler/"] {
+        #expect(problem(folder + "/" + name).hasSuffix("did you mean \(folder)?"))
+      }
       try Directory.remove(folder + "/unet/diffusion_pytorch_model.safetensors")
       #expect(problem(folder).contains("diffusion_pytorch_model.safetensors"))
       try AtomicFile.write("{\"sample_size\": 8,", to: folder + "/unet/config.json")

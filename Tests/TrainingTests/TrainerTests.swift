@@ -158,6 +158,11 @@ struct TrainerTests {
     #expect(bits(trainer) == before)
   }
 
+  @Test func aNaNIsSpelledWithoutItsSign() {
+    let error = TrainingError.notFinite(step: 7, loss: -.nan, gradientNorm: .infinity)
+    #expect("\(error)".hasPrefix("at step 7 the loss is NaN and the gradient's norm inf;"))
+  }
+
   @Test func withoutAnAverageTheWeightsArePublished() throws {
     var plain = recipe()
     plain.average = nil
