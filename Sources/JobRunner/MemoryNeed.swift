@@ -44,7 +44,8 @@ struct MemoryNeed {
       case .training(let shards):
         (
           "to be trained",
-          "lower $.unet.block_out_channels or $.training.shards, which is \(shards)"
+          "lower $.unet.block_out_channels"
+            + (shards > 1 ? " or $.training.shards, which is \(shards)" : "")
         )
       case .sampling: ("to draw samples", "draw them on a larger machine")
       }

@@ -124,16 +124,16 @@ public struct DiffusersFolder: Sendable {
   /// What is wrong with a folder that lacks a config, and where the right one may be.
   private static func whyNoPipeline(_ path: String) throws(ModelFileError) -> String {
     guard try exists(path) else { return "there is no such folder" }
+    let parent = "/" + path.split(separator: "/").dropLast().joined(separator: "/")
+    if try exists(parent + "/model_index.json") {
+      return "it is a part of the diffusers pipeline folder \(parent); use that"
+    }
     var missing: [String] = []
     for name in ["model_index.json", "unet/config.json", "scheduler/scheduler_config.json"]
     where try !exists("\(path)/\(name)") {
       missing.append(name)
     }
-    let names = path.split(separator: "/")
-    let parent = "/" + names.dropLast().joined(separator: "/")
-    let isInPipeline = try exists(parent + "/model_index.json")
-    return "it is not a diffusers pipeline folder: it has no "
-      + missing.joined(separator: ", no ") + (isInPipeline ? "; did you mean \(parent)?" : "")
+    return "it is not a diffusers pipeline folder: it has no " + missing.joined(separator: ", no ")
   }
 
   private static func exists(_ path: String) throws(ModelFileError) -> Bool {

@@ -110,7 +110,7 @@ struct DiffusersFolderTests {
           "not a diffusers pipeline folder: it has no model_index.json, no unet/config.json"))
       try write(to: folder)
       for name in ["unet", "scheduler/"] {
-        #expect(problem(folder + "/" + name).hasSuffix("did you mean \(folder)?"))
+        #expect(problem(folder + "/" + name).hasSuffix("pipeline folder \(folder); use that"))
       }
       try Directory.remove(folder + "/unet/diffusion_pytorch_model.safetensors")
       #expect(problem(folder).contains("diffusion_pytorch_model.safetensors"))
