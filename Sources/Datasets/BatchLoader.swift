@@ -4,16 +4,15 @@
 /// A batch is a pure function of data set, order and step. An image that cannot be read is reported
 /// when its batch is asked for.
 
-internal import Dispatch
 internal import Synchronization
 public import TensorCore
 
 /// Reads batches ahead. For one thread; it reads on another of its own.
 public final class BatchLoader {
   private let source: BatchSource
-  private let queue = DispatchQueue(label: "ddpm.batches")
+  private let reader = BackgroundThread()
   private var step: Int
-  private var pending: PendingBatch
+  private var pending: Pending<Result<[UInt8], DatasetError>>
 
   /// A loader whose first batch is that of `firstStep`, counted from 0.
   ///
@@ -26,33 +25,15 @@ public final class BatchLoader {
     precondition(order.count == dataset.count && batchSize > 0, "the order is of other images")
     source = BatchSource(dataset: dataset, order: order, batchSize: batchSize, flips: flips)
     step = firstStep
-    pending = source.read(step: step, on: queue)
+    pending = source.read(step: step, on: reader)
   }
 
   /// The next step's batch, batchSize×height×width×channels bytes.
   public func next() throws(DatasetError) -> [UInt8] {
     let batch = pending.wait()
     step += 1
-    pending = source.read(step: step, on: queue)
+    pending = source.read(step: step, on: reader)
     return try batch.get()
-  }
-}
-
-/// A batch that is being read.
-private final class PendingBatch: Sendable {
-  private let ready = DispatchSemaphore(value: 0)
-  private let result = Mutex<Result<[UInt8], DatasetError>?>(nil)
-
-  func fulfil(_ batch: Result<[UInt8], DatasetError>) {
-    result.withLock { $0 = batch }
-    ready.signal()
-  }
-
-  /// To be called once.
-  func wait() -> Result<[UInt8], DatasetError> {
-    ready.wait()
-    guard let batch = result.withLock({ $0 }) else { preconditionFailure("signalled when set") }
-    return batch
   }
 }
 
@@ -69,10 +50,8 @@ private final class BatchSource: Sendable {
     self.flips = flips
   }
 
-  func read(step: Int, on queue: DispatchQueue) -> PendingBatch {
-    let pending = PendingBatch()
-    queue.async { pending.fulfil(Result { () throws(DatasetError) in try self.batch(step: step) }) }
-    return pending
+  func read(step: Int, on thread: BackgroundThread) -> Pending<Result<[UInt8], DatasetError>> {
+    thread.run { Result { () throws(DatasetError) in try self.batch(step: step) } }
   }
 
   private func batch(step: Int) throws(DatasetError) -> [UInt8] {
