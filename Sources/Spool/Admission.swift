@@ -1,4 +1,4 @@
-public import DurableIO
+import DurableIO
 import Glibc
 public import Jobs
 

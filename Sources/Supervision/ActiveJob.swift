@@ -10,6 +10,8 @@ package struct ActiveJob: Equatable, Sendable {
   var resumedAt: Int?
   /// Why the worker says the job cannot succeed.
   var failure: String?
+  /// The job that is still making the model that this one reads.
+  var waitsFor: Int?
   /// How often in a row the machine has failed the job.
   var setbacks = 0
 
@@ -107,7 +109,8 @@ package struct ActiveJob: Equatable, Sendable {
   private mutating func crashed(_ report: WorkerReport, _ policy: SchedulingPolicy) -> Transition {
     summary.crashes += 1
     let place = progress.map { " at step \($0.step) of \($0.steps)" } ?? " before its first step"
-    let crash = report.end.description + place
+    let cause = report.logLines.first.flatMap { LogTail.isFatalError($0) ? ": " + $0 : nil }
+    let crash = report.end.description + place + (cause ?? "")
     guard summary.crashes < policy.crashLimit else {
       return .failed(
         reason: "the worker crashed \(summary.crashes) times in a row without a new checkpoint, "

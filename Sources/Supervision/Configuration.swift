@@ -1,5 +1,6 @@
 // The daemon's configuration file: lines of `key = value`, comments after `#`, every key optional.
-// An unknown or repeated key and a value that is not allowed are errors that name file and line.
+// An unknown or repeated key and a value that is not allowed are errors that name file and line;
+// all of them are reported, not only the first.
 
 import DurableIO
 public import Logging
@@ -26,30 +27,35 @@ public struct Configuration: Equatable, Sendable {
   public init(parsing text: String, file: String) throws(ConfigurationError) {
     self.init()
     var seen: [String: Int] = [:]
+    var problems: [String] = []
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() {
-      let number = index + 1
-      let content = trimmed(line.prefix { $0 != "#" })
-      if content.isEmpty { continue }
-      func fail(_ problem: String) -> ConfigurationError {
-        ConfigurationError(file: file, line: number, problem: problem)
-      }
-      guard let equals = content.firstIndex(of: "=") else {
-        throw fail("\"\(content)\" is not of the form key = value")
-      }
-      let key = trimmed(content[..<equals])
-      let value = trimmed(content[content.index(after: equals)...])
-      guard let setting = settings[key] else {
-        let known = settings.keys.sorted().joined(separator: ", ")
-        throw fail("unknown key \"\(key)\"; the keys are \(known)")
-      }
-      if let earlier = seen.updateValue(number, forKey: key) {
-        throw fail("\"\(key)\" was already set in line \(earlier)")
-      }
-      guard setting.apply(value, &self) else {
-        throw fail("\(key) is \"\(value)\"; allowed: \(setting.allowed)")
+      if let problem = take(trimmed(line.prefix { $0 != "#" }), number: index + 1, &seen) {
+        problems.append("\(file):\(index + 1): \(problem)")
       }
     }
+    guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+  }
+
+  /// Takes one line's setting; what is wrong with it, if anything.
+  ///
+  /// - seen: the lines of the keys so far.
+  private mutating func take(_ line: String, number: Int, _ seen: inout [String: Int]) -> String? {
+    if line.isEmpty { return nil }
+    guard let equals = line.firstIndex(of: "=") else {
+      return "\"\(line)\" is not of the form key = value"
+    }
+    let key = trimmed(line[..<equals])
+    let value = trimmed(line[line.index(after: equals)...])
+    guard let setting = settings[key] else {
+      let known = settings.keys.sorted().joined(separator: ", ")
+      return "unknown key \"\(key)\"; the keys are \(known)"
+    }
+    if let earlier = seen.updateValue(number, forKey: key) {
+      return "\"\(key)\" was already set in line \(earlier)"
+    }
+    return setting.apply(value, &self)
+      ? nil : "\(key) is \"\(value)\"; allowed: \(setting.allowed)"
   }
 
   /// Reads the configuration file at `file`.
@@ -64,10 +70,10 @@ public struct Configuration: Equatable, Sendable {
         self.init()
         return
       }
-      throw ConfigurationError(file: file, line: nil, problem: error.reason)
+      throw ConfigurationError(problems: ["\(file): \(error.reason)"])
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw ConfigurationError(file: file, line: nil, problem: "is not UTF-8 text")
+      throw ConfigurationError(problems: ["\(file): is not UTF-8 text"])
     }
     try self.init(parsing: text, file: file)
   }
@@ -78,17 +84,13 @@ public struct Configuration: Equatable, Sendable {
   }
 }
 
-/// A configuration file that cannot be used, in one sentence.
+/// A configuration file that cannot be used.
 public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
-  /// Where, as the user gave it.
-  public let file: String
-  /// From 1; nil if the problem is not in a line.
-  public let line: Int?
-  /// What was found and what is allowed.
-  public let problem: String
+  /// All that is wrong, in the order of the lines: `FILE:LINE: WHAT WAS FOUND; WHAT IS ALLOWED`.
+  public let problems: [String]
 
-  /// `FILE:LINE: PROBLEM`.
-  public var description: String { "\(file)\(line.map { ":\($0)" } ?? ""): \(problem)" }
+  /// One problem a line.
+  public var description: String { problems.joined(separator: "\n") }
 }
 
 /// One key: what its values may be, and how a value is taken.

@@ -8,6 +8,8 @@ package struct JobTable: Sendable {
   private var engaged: Set<Int> = []
   /// The train jobs' numbers by name.
   private var makers: [String: Set<Int>] = [:]
+  /// The jobs that wait for another's model, by the number of that.
+  private var waiting: [Int: Set<Int>] = [:]
 
   /// Setting a job adds it or replaces it, setting nil takes it out.
   package subscript(id: Int) -> ActiveJob? {
@@ -25,10 +27,13 @@ package struct JobTable: Sendable {
   /// The numbers of all jobs, ascending.
   package var ids: [Int] { jobs.keys.sorted() }
 
-  /// Whether a train job with that name and a number below `id` has not ended.
-  func isMaking(_ name: String, before id: Int) -> Bool {
-    makers[name]?.contains { $0 < id } ?? false
+  /// The last of the train jobs with that name and a number below `id` that have not ended.
+  func newestMaker(of name: String, before id: Int) -> Int? {
+    makers[name]?.filter { $0 < id }.max()
   }
+
+  /// The jobs that wait for the model of job `id`, in the order of their numbers.
+  func waiting(for id: Int) -> [Int] { waiting[id]?.sorted() ?? [] }
 
   private mutating func note(_ job: ActiveJob) {
     let id = job.summary.id
@@ -38,6 +43,7 @@ package struct JobTable: Sendable {
     case .deferred, .running, .stopping, .orphaned, .recording: engaged.insert(id)
     }
     if job.summary.kind == "train" { makers[job.summary.name, default: []].insert(id) }
+    if let maker = job.waitsFor { waiting[maker, default: []].insert(id) }
   }
 
   private mutating func forget(_ job: ActiveJob) {
@@ -46,6 +52,10 @@ package struct JobTable: Sendable {
     case .queued: queued.remove(at: place(of: id))
     case .held: heldCount -= 1
     case .deferred, .running, .stopping, .orphaned, .recording: engaged.remove(id)
+    }
+    if let maker = job.waitsFor {
+      waiting[maker]?.remove(id)
+      if waiting[maker]?.isEmpty == true { waiting[maker] = nil }
     }
     guard job.summary.kind == "train" else { return }
     makers[job.summary.name]?.remove(id)

@@ -17,6 +17,8 @@ package struct Scheduler: Sendable {
   package private(set) var jobs = JobTable()
   private var life = Life.recovering
   private var saidReady = false
+  /// Whether another request to stop means not to wait.
+  private var mayHurry = false
   /// Why `drop/` could not be worked through the last time.
   private var spoolProblem: String?
   private var shownProblem: String?
@@ -60,6 +62,7 @@ package struct Scheduler: Sendable {
     case .recordFailed(let id, let reason): recordFailed(id, reason)
     case .vanished(let id): vanished(id)
     case .timer(.watchdog): pingWatchdog()
+    case .timer(.hurry): allowHurry()
     case .timer(.grace(let id)): graceOver(id)
     case .timer(.retry(let id)): retry(id)
     case .timer(.record(let id)): recordAgain(id)
@@ -74,7 +77,7 @@ package struct Scheduler: Sendable {
     guard life == .recovering else { return [] }
     life = .open
     spoolProblem = nil
-    return sayReady() + [.scanDrop]
+    return sayReady() + [.scanDrop] + jobs.queued.flatMap { awaitModel($0) }
   }
 
   /// A full disk at the start is no reason to be restarted again and again: the daemon is there,
@@ -96,14 +99,23 @@ package struct Scheduler: Sendable {
     switch life {
     case .recovering, .open:
       life = .stopping
-      var actions: [Action] = [.notify(.stopping), .cancelTimer(.rescan), .cancelTimer(.recover)]
+      var actions: [Action] = [
+        .notify(.stopping), .cancelTimer(.rescan), .cancelTimer(.recover),
+        .startTimer(.hurry, after: policy.stopEcho),
+      ]
       for job in jobs.atWork { actions += stopForShutdown(job.summary.id, job) }
       return actions
     case .stopping:
+      guard mayHurry else { return [] }
       return jobs.atWork.filter(\.isStopping).map { .killWorker($0.summary.id) }
     case .ended:
       return []
     }
+  }
+
+  private mutating func allowHurry() -> [Action] {
+    mayHurry = true
+    return []
   }
 
   private mutating func stopForShutdown(_ id: Int, _ job: ActiveJob) -> [Action] {
@@ -133,7 +145,8 @@ package struct Scheduler: Sendable {
     switch standing {
     case .queued:
       jobs[id] = ActiveJob(summary, .queued)
-      return []
+      // Of the jobs of earlier, the one it waits for may be still to appear.
+      return life == .recovering ? [] : awaitModel(id)
     case .held:
       jobs[id] = ActiveJob(summary, .held)
       return []
@@ -144,6 +157,20 @@ package struct Scheduler: Sendable {
       jobs[id] = ActiveJob(summary, .orphaned(cancelRequested: cancelRequested))
       return [.stopOrphan(id), .startTimer(.grace(id), after: policy.stopGrace)]
     }
+  }
+
+  /// Has a job that has just come wait for the train job that its model comes from, the newest
+  /// one that is meant, as long as that has not ended.
+  private mutating func awaitModel(_ id: Int) -> [Action] {
+    guard var job = jobs[id] else { return [] }
+    switch job.summary.model {
+    case .job(let maker): job.waitsFor = maker < id && jobs[maker] != nil ? maker : nil
+    case .jobNamed(let name): job.waitsFor = jobs.newestMaker(of: name, before: id)
+    case .path, nil: return []
+    }
+    jobs[id] = job
+    let maker = job.waitsFor.flatMap { jobs[$0] }
+    return [.explain(id, maker.map { "waits for \($0.summary.title)" })]
   }
 
   private mutating func scanned(_ retryAfter: Duration?, _ problem: String?) -> [Action] {
@@ -163,7 +190,7 @@ package struct Scheduler: Sendable {
     var actions: [Action] = []
     for id in jobs.queued {
       guard room > 0 else { break }
-      guard var job = jobs[id], !waitsForModel(job) else { continue }
+      guard var job = jobs[id], job.waitsFor == nil else { continue }
       job.phase = .running
       job.progress = nil
       job.failure = nil
@@ -172,15 +199,6 @@ package struct Scheduler: Sendable {
       room -= 1
     }
     return actions
-  }
-
-  /// Whether the job's model is still being made by a job submitted before it.
-  private func waitsForModel(_ job: ActiveJob) -> Bool {
-    switch job.summary.model {
-    case .job(let maker): maker < job.summary.id && jobs[maker] != nil
-    case .jobNamed(let name): jobs.isMaking(name, before: job.summary.id)
-    case .path, nil: false
-    }
   }
 
   private mutating func hear(_ id: Int, _ message: WorkerMessage) -> [Action] {
@@ -243,9 +261,9 @@ package struct Scheduler: Sendable {
   private mutating func recorded(_ id: Int) -> [Action] {
     guard case .recording(let transition) = jobs[id]?.phase else { return [] }
     switch transition {
-    case .done, .failed, .cancelled:
-      jobs[id] = nil
-      return []
+    case .done: return ended(id, nil)
+    case .failed: return ended(id, "failed")
+    case .cancelled: return ended(id, "was cancelled")
     case .queued:
       jobs[id]?.phase = .queued
       return []
@@ -253,6 +271,27 @@ package struct Scheduler: Sendable {
       jobs[id]?.phase = .deferred(reason: retry.reason)
       return [.startTimer(.retry(id), after: retry.delay)]
     }
+  }
+
+  /// Forgets a job and settles those that wait for its model.
+  ///
+  /// - misfortune: why there is none; nil lets them run.
+  private mutating func ended(_ id: Int, _ misfortune: String?) -> [Action] {
+    guard let maker = jobs[id] else { return [] }
+    jobs[id] = nil
+    var actions: [Action] = []
+    for waiting in jobs.waiting(for: id) {
+      guard var job = jobs[waiting] else { continue }
+      job.waitsFor = nil
+      guard job.phase == .queued, let misfortune else {
+        jobs[waiting] = job
+        actions.append(.explain(waiting, nil))
+        continue
+      }
+      let reason = "its model was to come from \(maker.summary.title), which \(misfortune)"
+      actions += record(waiting, job, .failed(reason: reason, logLines: []))
+    }
+    return actions
   }
 
   private mutating func recordFailed(_ id: Int, _ reason: String) -> [Action] {
@@ -265,10 +304,7 @@ package struct Scheduler: Sendable {
     return [.startTimer(.record(id), after: policy.diskDelay)]
   }
 
-  private mutating func vanished(_ id: Int) -> [Action] {
-    jobs[id] = nil
-    return []
-  }
+  private mutating func vanished(_ id: Int) -> [Action] { ended(id, nil) }
 
   private func recordAgain(_ id: Int) -> [Action] {
     guard case .recording(let transition) = jobs[id]?.phase else { return [] }

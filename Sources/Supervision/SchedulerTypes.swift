@@ -21,6 +21,9 @@ package struct JobSummary: Equatable, Sendable {
     self.crashes = crashes
     self.model = model
   }
+
+  /// `job 3 (train fashion-mnist)`.
+  var title: String { "job \(id) (\(kind) \(name))" }
 }
 
 /// How a job stands when it appears.
@@ -86,6 +89,8 @@ package enum SchedulerTimer: Hashable, Sendable {
   case rescan
   /// Time to tell systemd that the scheduler's loop is alive.
   case watchdog
+  /// From now on a request to stop is a second one, and no echo of the first.
+  case hurry
   /// A job told to stop has had its time.
   case grace(Int)
   /// A deferred job may run again.
@@ -125,7 +130,7 @@ package enum Event: Equatable, Sendable {
   /// Somebody removed the job's entry: there is no such job any more.
   case vanished(Int)
   case timer(SchedulerTimer)
-  /// The daemon is asked to stop; a second time: without waiting.
+  /// The daemon is asked to stop; asked again after a moment: without waiting.
   case stop
 }
 
@@ -145,6 +150,8 @@ package enum Action: Equatable, Sendable {
   /// Asks a worker of an earlier daemon to stop, and watches its lock; answered by `orphanGone`.
   case stopOrphan(Int)
   case killOrphan(Int)
+  /// Writes into the queued job's entry why it waits; nil: only for room.
+  case explain(Int, String?)
   /// Writes into the job's history that it is being cancelled.
   case noteCancellation(Int)
   /// Writes a transition; answered by `recorded`, `recordFailed` or `vanished`.
@@ -171,6 +178,9 @@ package struct SchedulingPolicy: Equatable, Sendable {
   package var maxWorkers = 1
   /// What a worker gets to reach a step boundary and write its checkpoint before it is killed.
   package var stopGrace = Duration.seconds(60)
+  /// How long one request to stop may reach the daemon more than once: as the terminal's SIGINT
+  /// and then the SIGTERM of the script that it runs in, for example.
+  package var stopEcho = Duration.seconds(2)
   /// A job that crashes this often without its checkpoint moving on has failed.
   package var crashLimit = 5
   /// Waiting time after the first, second … crash; the last one repeats.

@@ -162,6 +162,17 @@ extension Supervisor {
     return .vanished(id)
   }
 
+  /// Writes into a queued job's entry why it waits, on which nothing depends.
+  func explain(_ id: Int, _ reason: String?) {
+    do {
+      guard var entry = try queue.entry(id, in: .queued), entry.reason != reason else { return }
+      entry.reason = reason
+      try queue.update(entry, in: .queued)
+    } catch {
+      setup.log.warning("the entry of job \(id) does not say why it waits: \(error)")
+    }
+  }
+
   func noteCancellation(_ id: Int) {
     let entry = (try? queue.entry(id, in: .running)) ?? QueueEntry(id: id)
     append(.cancelling, to: id, attempt: entry.attempt)
@@ -217,9 +228,6 @@ extension JobSummary {
         id: envelope.id, kind: "sample", name: envelope.spec.name, model: sample.model)
     }
   }
-
-  /// `job 3 (train fashion-mnist)`.
-  var title: String { "job \(id) (\(kind) \(name))" }
 }
 
 extension Timestamp {

@@ -45,8 +45,8 @@ public struct SupervisorSetup: Sendable {
 public enum SupervisorError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Another daemon, with that process id if it is known, serves the spool.
   case anotherDaemon(state: String, processID: Int32?)
-  /// The machine is at fault.
-  case system(SystemError)
+  /// The spool's folders cannot be made or written.
+  case noSpool(SystemError)
   /// The state on disk is not what a daemon leaves.
   case spool(SpoolError)
 
@@ -56,7 +56,7 @@ public enum SupervisorError: Error, Equatable, Sendable, CustomStringConvertible
     case .anotherDaemon(let state, let processID):
       "another ddpmd\(processID.map { " (process \($0))" } ?? "") serves \(state); "
         + "stop it first, or give this one another --root"
-    case .system(let error): error.description
+    case .noSpool(let error): "\(error); run with --root DIR for a spool of your own"
     case .spool(let error): error.description
     }
   }
@@ -117,7 +117,7 @@ public final class Supervisor {
       throw SupervisorError.anotherDaemon(
         state: layout.state, processID: try FileLock.holder(layout.lock))
     } catch let error as SystemError {
-      throw .system(error)
+      throw .noSpool(error)
     } catch let error as SupervisorError {
       throw error
     } catch {
@@ -206,6 +206,7 @@ public final class Supervisor {
     case .killWorker(let id): killWorker(id)
     case .stopOrphan(let id): return stopOrphan(id)
     case .killOrphan(let id): killOrphan(id)
+    case .explain(let id, let reason): explain(id, reason)
     case .noteCancellation(let id): noteCancellation(id)
     case .saveProgress(let id, let progress): saveProgress(id, progress)
     case .startTimer(let timer, let delay): timers.start(timer, after: delay)

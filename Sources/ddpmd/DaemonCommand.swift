@@ -5,6 +5,7 @@
 
 import ArgumentParser
 import Glibc
+import Jobs
 import Logging
 import Spool
 import Supervision
@@ -17,13 +18,26 @@ struct DaemonCommand: ParsableCommand {
     discussion: """
       Job files are taken from the spool's drop/ folder; ddpmctl submit puts them there. \
       The daemon stops on SIGTERM, SIGINT and SIGHUP: running jobs write a checkpoint first and \
-      go on when it is started again. A second signal does not wait for them.
-      """)
+      go on when it is started again. A second signal, two seconds later or more, does not wait \
+      for them.
+      """,
+    version: ddpmdVersion)
 
-  @Option(help: "Keep spool and state below DIR, for a daemon without privileges.")
+  @Option(
+    help: ArgumentHelp(
+      """
+      Keep spool and state below DIR, for a daemon without privileges. Default: $DDPM_ROOT, \
+      else the machine's own spool.
+      """, valueName: "dir"))
   var root: String?
 
-  @Option(help: "Read the configuration from FILE; without --root from \(standardConfiguration).")
+  @Option(
+    help: ArgumentHelp(
+      """
+      Read the configuration from FILE. Default: \(standardConfiguration) for the machine's own \
+      spool, else none.
+      """,
+      valueName: "file"))
   var config: String?
 
   @Option(help: "The program that runs a job; by default ddpm-worker beside ddpmd.")
@@ -33,7 +47,8 @@ struct DaemonCommand: ParsableCommand {
   var checkConfig = false
 
   func run() throws {
-    let configuration = try readConfiguration()
+    let root = try findRoot()
+    let configuration = try readConfiguration(isStandard: root == nil)
     if checkConfig { return }
     let threads = configuration.threadsPerWorker(processors: availableProcessors())
     let log = Logger(label: "ddpmd") { _ in ServiceLog(logLevel: configuration.logLevel) }
@@ -53,9 +68,18 @@ struct DaemonCommand: ParsableCommand {
     supervisor.run()
   }
 
-  private func readConfiguration() throws -> Configuration {
-    let isGiven = config != nil || root == nil
-    guard isGiven else { return Configuration() }
+  /// The folder to serve; nil for the machine's own spool.
+  private func findRoot() throws -> String? {
+    if root == "" { throw fail(64, "--root is empty; name the folder that the spool is to be in") }
+    if let root { return root }
+    guard let variable = unsafe getenv("DDPM_ROOT") else { return nil }
+    let folder = unsafe String(cString: variable)
+    return folder.isEmpty ? nil : folder
+  }
+
+  /// - isStandard: whether the machine's configuration holds where no other is named.
+  private func readConfiguration(isStandard: Bool) throws -> Configuration {
+    guard config != nil || isStandard else { return Configuration() }
     do {
       return try Configuration(file: config ?? standardConfiguration, isRequired: config != nil)
     } catch {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Jobs
 import Testing
 
 /// ddpmd itself, with signals, deaths and a service manager; a script stands in for the worker.
@@ -49,6 +50,51 @@ import Testing
     #expect(try folder.text("lib/jobs/1/runs") == "begin\nend\nbegin\n")
     second.send(SIGINT)
     #expect(try await second.end() == 0)
+  }
+
+  /// Ctrl-C reaches the daemon from the terminal, and a SIGTERM from the script it runs in.
+  @Test func twoSignalsOfOneStopLeaveTheWorkerItsTime() async throws {
+    let folder = try TemporaryFolder()
+    try folder.write("worker", worker, mode: 0o755)
+    let daemon = try start(folder)
+    try await until("there is a spool") { folder.exists("spool/drop") }
+    try folder.write("spool/drop/job.json", job)
+    try await until("the worker is up") { folder.exists("lib/jobs/1/runs") }
+    daemon.send(SIGINT)
+    daemon.send(SIGTERM)
+    #expect(try await daemon.end() == 0)
+    #expect(try folder.text("lib/jobs/1/runs") == "begin\nend\n")
+    #expect(daemon.text.contains("killed") == false)
+  }
+
+  @Test func theRootIsNamedByOptionOrEnvironment() async throws {
+    let folder = try TemporaryFolder()
+    try folder.write("worker", worker, mode: 0o755)
+    let output = folder.path + "/output"
+    let daemon = try Program(
+      "ddpmd", ["--worker", folder.path + "/worker"], environment: ["DDPM_ROOT": folder.path],
+      output: output)
+    try await until("it serves") { daemon.text.contains("serving \(folder.path)/spool") }
+    daemon.send(SIGTERM)
+    #expect(try await daemon.end() == 0)
+
+    let empty = try Program("ddpmd", ["--root", ""], output: output)
+    #expect(try await empty.end() == 64)
+    #expect(empty.text.hasPrefix("ddpmd: error: --root is empty; name the folder"))
+
+    let impossible = try Program(
+      "ddpmd", ["--root", "/proc/ddpmd", "--worker", folder.path + "/worker"], output: output)
+    #expect(try await impossible.end() == 75)
+    #expect(
+      impossible.text == "ddpmd: error: cannot make the directory /proc/ddpmd: "
+        + "No such file or directory; run with --root DIR for a spool of your own\n")
+  }
+
+  @Test func itSaysItsVersion() async throws {
+    let folder = try TemporaryFolder()
+    let daemon = try Program("ddpmd", ["--version"], output: folder.path + "/output")
+    #expect(try await daemon.end() == 0)
+    #expect(daemon.text == ddpmdVersion + "\n")
   }
 
   @Test func aWrongConfigurationIsNamedByFileAndLine() async throws {
@@ -118,7 +164,7 @@ import Testing
     print $environment join("\n", %ENV);
     close($environment);
     open(my $runs, '>>', "$job/runs") or die;
-    $SIG{TERM} = sub { syswrite($runs, "end\n"); exit 75 };
+    $SIG{TERM} = sub { select(undef, undef, undef, 0.1); syswrite($runs, "end\n"); exit 75 };
     $SIG{PIPE} = 'IGNORE';
     syswrite($runs, "begin\n");
     syswrite(STDOUT, qq({"progress": {"step": 3, "steps": 64}}\n));

@@ -57,6 +57,15 @@ import Testing
     #expect(error.description.hasPrefix("/etc/ddpmd.conf:\(line): " + problem))
   }
 
+  @Test func allErrorsOfAFileAreNamed() throws {
+    let text = "threads = none\nmax_workers = 2\n\nspeed = 9\nlog_level = loud\n"
+    let error = try #require(throws: ConfigurationError.self) {
+      try Configuration(parsing: text, file: "f")
+    }
+    let places = error.description.split(separator: "\n").map { $0.split(separator: " ")[0] }
+    #expect(places == ["f:1:", "f:4:", "f:5:"])
+  }
+
   @Test func aMissingFileIsAnErrorOnlyIfItWasAskedFor() throws {
     #expect(
       try Configuration(file: "/nowhere/ddpmd.conf", isRequired: false) == Configuration())

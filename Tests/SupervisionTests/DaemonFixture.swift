@@ -110,6 +110,8 @@ final class TestDaemon: Sendable {
         ServiceLog(logLevel: .warning, isJournal: false, write: logged.append)
       })
     setup.notifier = ServiceNotifier { [messages] in messages.append($0) }
+    // A daemon that has ended may be asked to stop again.
+    signal(SIGPIPE, SIG_IGN)
     // Each write is a packet, which each read takes one of.
     var ends: [Int32] = [-1, -1]
     try #require(unsafe pipe2(&ends, O_CLOEXEC | O_NONBLOCK | packetPipe) == 0)

@@ -71,8 +71,47 @@ import Testing
     _ = scheduler.handle(.exited(1, report(signal: 9)))
     #expect(scheduler.handle(.recorded(1)).started == [])
     #expect(scheduler.handle(.timer(.retry(1))).started == [1])
-    _ = scheduler.handle(.exited(1, report(code: 65)))
+    _ = scheduler.handle(.exited(1, report(code: 0)))
     #expect(scheduler.handle(.recorded(1)).started == [2, 3])
+  }
+
+  @Test(arguments: [Transition.failed(reason: "no data", logLines: []), .cancelled])
+  func aJobWhoseModelIsNotMadeFails(_ end: Transition) {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1, "shirts"), .queued))
+    let byNumber = JobSummary(id: 2, kind: "sample", name: "a", model: .job(1))
+    let byName = JobSummary(id: 3, kind: "sample", name: "b", model: .jobNamed("shirts"))
+    for job in [byNumber, byName] {
+      #expect(
+        scheduler.handle(.appeared(job, .queued)).first
+          == .explain(job.id, "waits for job 1 (train shirts)"))
+    }
+    if end == .cancelled { _ = scheduler.handle(.cancelRequested(1)) }
+    _ = scheduler.handle(.message(1, .failed(reason: "no data")))
+    #expect(scheduler.handle(.exited(1, report(code: 65))).contains(.record(1, end)))
+    let actions = scheduler.handle(.recorded(1))
+    let word = end == .cancelled ? "was cancelled" : "failed"
+    let reason = "its model was to come from job 1 (train shirts), which \(word)"
+    for id in [2, 3] {
+      #expect(actions.contains(.record(id, .failed(reason: reason, logLines: []))))
+    }
+    #expect(actions.started == [])
+  }
+
+  /// At the start jobs appear in any order.
+  @Test func whatAJobOfEarlierWaitsForMayAppearAfterIt() {
+    var scheduler = Scheduler(SchedulingPolicy())
+    _ = scheduler.handle(
+      .appeared(JobSummary(id: 2, kind: "sample", name: "a", model: .job(1)), .queued))
+    _ = scheduler.handle(
+      .appeared(train(1, "shirts"), .deferred(remaining: .seconds(5), reason: "a crash")))
+    let actions = scheduler.handle(.opened)
+    #expect(actions.contains(.explain(2, "waits for job 1 (train shirts)")))
+    #expect(actions.started == [])
+    #expect(scheduler.handle(.timer(.retry(1))).started == [1])
+    _ = scheduler.handle(.exited(1, report(code: 0)))
+    let done = scheduler.handle(.recorded(1))
+    #expect(done.first == .explain(2, nil) && done.started == [2])
   }
 
   // MARK: Ends of workers
@@ -153,6 +192,23 @@ import Testing
     }
     #expect(reason.contains("5 times") && reason.contains("SIGSEGV"))
     #expect(log == ["last words"])
+  }
+
+  @Test func aFatalErrorIsTheCauseOfACrash() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    let log = ["A.swift:7: Fatal error: Index out of range", "0 0x12 in main"]
+    guard
+      case .record(1, .deferred(let retry)) = scheduler.handle(
+        .exited(1, report(signal: 5, log: log))
+      ).first
+    else {
+      Issue.record("the crash is not retried")
+      return
+    }
+    #expect(
+      retry.reason == "the worker crashed with SIGTRAP before its first step: "
+        + "A.swift:7: Fatal error: Index out of range")
   }
 
   @Test func onlyANewerCheckpointMakesCrashesForgotten() {
@@ -306,7 +362,10 @@ import Testing
   @Test func aSecondStopDoesNotWaitForTheGrace() {
     var scheduler = opened()
     _ = scheduler.handle(.appeared(train(1), .queued))
-    _ = scheduler.handle(.stop)
+    let first = scheduler.handle(.stop)
+    #expect(first.contains(.startTimer(.hurry, after: .seconds(2))))
+    #expect(scheduler.handle(.stop).isEmpty, "a script's SIGTERM behind the terminal's SIGINT")
+    #expect(scheduler.handle(.timer(.hurry)).isEmpty)
     #expect(scheduler.handle(.stop) == [.killWorker(1)])
   }
 
@@ -437,6 +496,7 @@ private struct World {
         case .cancelTimer(let timer): timers.remove(timer)
         case .scanDrop: events.append(.scanned(retryAfter: nil, problem: nil))
         case .exit: exited = true
+        case .explain(let id, _): #expect(!workers.contains(id) && !ended.contains(id))
         case .recover, .saveProgress, .notify, .showProblem, .noteCancellation, .stopOrphan,
           .killOrphan:
           break

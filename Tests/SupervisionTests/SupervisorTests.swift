@@ -123,6 +123,43 @@ import Testing
     await daemon.stop()
   }
 
+  /// A Swift program's trap, with a stack trace that is longer than what is kept of a log.
+  @Test func aFatalErrorIsKeptAsEvidence() async throws {
+    let spool = try TestSpool(
+      worker: #"""
+        echo "step 1" >&2
+        echo "W.swift:7: Fatal error: Index out of range" >&2
+        seq -f '%g 0x00005581f2d0 closure #1 in work() + 112 in ddpm-worker' 1 2000 >&2
+        kill -TRAP $$
+        """#)
+    let daemon = try TestDaemon(spool) { $0.crashLimit = 1 }
+    let id = try await spool.submitJob()
+    try await spool.waitFor(id, .failed)
+    await daemon.stop()
+    let event = try #require(try SpoolReader(spool.layout).events(of: id).last)
+    #expect(event.reason?.hasSuffix(": W.swift:7: Fatal error: Index out of range") == true)
+    #expect(event.logLines.first == "W.swift:7: Fatal error: Index out of range")
+    #expect(event.logLines.count == 10)
+  }
+
+  /// A job that reads the model of another says so, and does not outlive its hope.
+  @Test func aJobWaitsForItsModelAndFailsWithoutIt() async throws {
+    let spool = try TestSpool(worker: Script.workUntilStopped)
+    let daemon = try TestDaemon(spool, maxWorkers: 2)
+    let maker = try await spool.accepted(try spool.submit(trainJob))
+    let id = try await spool.submitJob(model: #"{"job": "long"}"#)
+    try await until("it says that it waits") {
+      try spool.job(id)?.entry.reason == "waits for job \(maker) (train long)"
+    }
+    try await spool.cancel(maker)
+    try await spool.waitFor(id, .failed)
+    await daemon.stop()
+    #expect(
+      try spool.job(id)?.entry.reason
+        == "its model was to come from job \(maker) (train long), which was cancelled")
+    #expect(try spool.history(id) == [.admitted, .failed])
+  }
+
   // MARK: Cancelling
 
   @Test func aQueuedJobIsCancelledWithoutRunning() async throws {
@@ -179,10 +216,17 @@ import Testing
 
   @Test func aSecondStopKillsAWorkerThatHangs() async throws {
     let spool = try TestSpool(worker: Script.hang)
-    let daemon = try TestDaemon(spool) { $0.stopGrace = .seconds(1000) }
+    let daemon = try TestDaemon(spool) {
+      $0.stopGrace = .seconds(1000)
+      $0.stopEcho = .milliseconds(20)
+    }
     let id = try await spool.submitJob()
     try await spool.waitFor(file: spool.directory(id).path + "/up")
-    daemon.requestStop()
+    // Until one comes that is not taken for an echo of the first.
+    try await until("the daemon has stopped") {
+      daemon.requestStop()
+      return try FileLock.holder(spool.layout.lock) == nil
+    }
     await daemon.stop()
     #expect(try spool.job(id)?.state == .queued)
     #expect(try spool.job(id)?.entry.crashes == 0)
@@ -363,4 +407,10 @@ import Testing
 private let sampleJob = """
   {"schema": "ddpm.job/1", "kind": "sample", "name": "a", "seed": 1, "count": 1,
    "model": {"path": "/model"}}
+  """
+
+private let trainJob = """
+  {"schema": "ddpm.job/1", "kind": "train", "name": "long", "seed": 1,
+   "dataset": {"type": "images", "path": "/images"}, "unet": {"preset": "fashion-mnist-28"},
+   "scheduler": {"preset": "fashion-mnist-28"}, "training": {"batch_size": 1, "steps": 1}}
   """
