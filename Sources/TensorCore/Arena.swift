@@ -5,6 +5,8 @@
 @safe public final class Arena {
   private var free: [Int: [FloatBuffer]] = [:]
   private var taken: [UInt: FloatBuffer] = [:]
+  private var scratch = FloatBuffer(count: 0)
+  private var lent = false
   /// Bytes owned, in use or not.
   public private(set) var bytes = 0
 
@@ -31,6 +33,20 @@
       preconditionFailure("tensor was not taken from this arena, or was recycled before")
     }
     free[buffer.count, default: []].append(buffer)
+  }
+
+  /// Lends `body` `count` floats with undefined contents. For large memory whose size differs from
+  /// use to use: there is one such buffer, which grows to the largest. Not to be nested.
+  func lend<Result>(_ count: Int, _ body: (Tensor) -> Result) -> Result {
+    precondition(!lent, "the arena's scratch memory is in use")
+    if scratch.count < count {
+      bytes += (count - scratch.count) * MemoryLayout<Float>.stride
+      scratch = FloatBuffer(count: 0)
+      scratch = FloatBuffer(count: count)
+    }
+    lent = true
+    defer { lent = false }
+    return body(scratch.tensor(at: 0, Shape(rows: 1, columns: count)))
   }
 
   /// Runs one pass and takes back everything taken in it that was not recycled. Tensors taken

@@ -29,12 +29,10 @@ enum WinogradConvolution {
     _ x: Tensor, _ dy: Tensor, into dw: Tensor, arena: Arena, using kernels: Kernels
   ) {
     let plan = plan(x.shape, outputs: dy.shape.c)
-    let scratch = arena.take(
-      Shape(
-        rows: 1,
-        columns: blockFloats(plan) + Int(ddpm_winograd_floats(plan.inputs, plan.outputs))))
-    unsafe kernels.functions.winograd_weight_gradient(plan, x.base, dy.base, dw.base, scratch.base)
-    arena.recycle(scratch)
+    arena.lend(blockFloats(plan) + kernelFloats(plan)) { scratch in
+      unsafe kernels.functions.winograd_weight_gradient(
+        plan, x.base, dy.base, dw.base, scratch.base)
+    }
   }
 
   private static func run(
@@ -42,20 +40,17 @@ enum WinogradConvolution {
     _ kernels: Kernels
   ) {
     let plan = plan(x.shape, outputs: y.shape.c)
-    let transformed = arena.take(
-      Shape(rows: 1, columns: Int(ddpm_winograd_floats(plan.inputs, plan.outputs))))
-    let scratch = arena.take(Shape(rows: 1, columns: blockFloats(plan)))
-    if turned {
-      unsafe kernels.functions.winograd_turned_weights(
-        weights.base, transformed.base, plan.outputs, plan.inputs)
-    } else {
-      unsafe kernels.functions.winograd_weights(
-        weights.base, transformed.base, plan.inputs, plan.outputs)
+    arena.lend(kernelFloats(plan) + blockFloats(plan)) { memory in
+      let (transformed, scratch) = unsafe (memory.base, memory.base + kernelFloats(plan))
+      if turned {
+        unsafe kernels.functions.winograd_turned_weights(
+          weights.base, transformed, plan.outputs, plan.inputs)
+      } else {
+        unsafe kernels.functions.winograd_weights(
+          weights.base, transformed, plan.inputs, plan.outputs)
+      }
+      unsafe kernels.functions.winograd_convolve(plan, x.base, transformed, y.base, scratch)
     }
-    unsafe kernels.functions.winograd_convolve(
-      plan, x.base, transformed.base, y.base, scratch.base)
-    arena.recycle(scratch)
-    arena.recycle(transformed)
   }
 
   private static func plan(_ x: Shape, outputs: Int) -> ddpm_winograd {
@@ -65,6 +60,11 @@ enum WinogradConvolution {
   }
 
   private static func tiles(_ x: Shape) -> Int { x.n * ((x.h + 3) / 4) * ((x.w + 3) / 4) }
+
+  /// The transformed kernels, or their gradients.
+  private static func kernelFloats(_ plan: ddpm_winograd) -> Int {
+    Int(ddpm_winograd_floats(plan.inputs, plan.outputs))
+  }
 
   /// The transforms of a block of tiles of input and output.
   private static func blockFloats(_ plan: ddpm_winograd) -> Int {
