@@ -76,7 +76,7 @@ public struct UNet: Sendable {
     _ x: Tensor, timesteps: [Int], weights: Tensor, arena: Arena, into output: Tensor
   ) {
     let pass = Pass(weights: weights, gradients: nil, arena: arena, dropout: nil)
-    arena.scope {
+    arena.scope("predict") {
       copy(forward(x, timesteps, pass, keeping: false).output, into: output)
     }
   }
@@ -92,7 +92,7 @@ public struct UNet: Sendable {
     dropout: DropoutNoise?, lossGradient: (_ output: Tensor, _ gradient: Tensor) -> Void
   ) {
     let pass = Pass(weights: weights, gradients: gradients, arena: arena, dropout: dropout)
-    arena.scope {
+    arena.scope("train") {
       let (output, saved) = forward(x, timesteps, pass, keeping: true)
       guard let saved else { return }
       let gradient = arena.take(output.shape)

@@ -7,6 +7,7 @@
   private var taken: [UInt: FloatBuffer] = [:]
   private var scratch = FloatBuffer(count: 0)
   private var lent = false
+  private var lastScope = ""
   /// Bytes owned, in use or not.
   public private(set) var bytes = 0
 
@@ -51,7 +52,16 @@
 
   /// Runs one pass and takes back everything taken in it that was not recycled. Tensors taken
   /// before stay taken.
-  public func scope<Result>(_ pass: () -> Result) -> Result {
+  ///
+  /// - name: passes of one name take memory of the same sizes; that of other passes is given up.
+  public func scope<Result>(_ name: String, _ pass: () -> Result) -> Result {
+    if name != lastScope {
+      for (_, buffers) in free {
+        for buffer in buffers { bytes -= buffer.count * MemoryLayout<Float>.stride }
+      }
+      free = [:]
+      lastScope = name
+    }
     let outer = taken
     taken = [:]
     defer {

@@ -85,6 +85,11 @@ public final class Trainer {
     return StepReport(step: step, loss: loss, gradientNorm: norm, learningRate: rate)
   }
 
+  /// A shard walks through the network in passes of as many images as keep their activations below
+  /// this, at least one. It depends on the network alone: passes decide the order of sums, and so
+  /// the bits.
+  private static let activationBytesOfAPass = 96 << 20
+
   /// Forward and backward pass of every shard, each into its own gradients; returns the loss.
   private func addGradients(_ pixels: [UInt8]) -> Double {
     let config = unet.config
@@ -98,39 +103,42 @@ public final class Trainer {
     let (timesteps, noise) = (timesteps, noise)
     let (weights, gradients) = (state.weights, gradients)
     let arenas = arenas
+    let imagesInAPass = max(1, Self.activationBytesOfAPass / unet.activationBytes)
 
     pool.run(recipe.shards) { shard, thread in
-      let images = recipe.images(ofShard: shard)
-      let shape = Shape(images.count, imageShape.h, imageShape.w, imageShape.c)
-      arenas[thread].use { arena in
-        let x = arena.take(shape)
-        let epsilon = arena.take(shape)
-        let bytes = images.lowerBound * imageShape.count..<images.upperBound * imageShape.count
-        unsafe pixels.withUnsafeBufferPointer {
-          unsafe floats(fromBytes: UnsafeBufferPointer(rebasing: $0[bytes]), into: x)
+      fill(gradients[shard].all, with: 0)
+      for images in recipe.images(ofShard: shard).parts(ofAtMost: imagesInAPass) {
+        let shape = Shape(images.count, imageShape.h, imageShape.w, imageShape.c)
+        arenas[thread].use { arena in
+          let x = arena.take(shape)
+          let epsilon = arena.take(shape)
+          let bytes = images.lowerBound * imageShape.count..<images.upperBound * imageShape.count
+          unsafe pixels.withUnsafeBufferPointer {
+            unsafe floats(fromBytes: UnsafeBufferPointer(rebasing: $0[bytes]), into: x)
+          }
+          var drawn: [Int] = []
+          for (offset, image) in images.enumerated() {
+            let t =
+              1
+              + timesteps.integer(
+                below: diffusion.schedule.steps, step: step, image: UInt32(image))
+            let (data, z) = (x.images(offset..<offset + 1), epsilon.images(offset..<offset + 1))
+            noise.fillNormal(z, step: step, image: UInt32(image))
+            diffusion.diffuse(data, t: t, noise: z, into: data)
+            drawn.append(t - 1)
+          }
+          unet.train(
+            x, timesteps: drawn, weights: weights.all, gradients: gradients[shard].all,
+            arena: arena,
+            dropout: DropoutNoise(
+              seed: recipe.seed, step: step, firstImage: UInt32(images.lowerBound))
+          ) { prediction, gradient in
+            losses[shard] += objective.value(prediction: prediction, noise: epsilon)
+            objective.gradient(prediction: prediction, noise: epsilon, into: gradient)
+          }
+          arena.recycle(x)
+          arena.recycle(epsilon)
         }
-        var drawn: [Int] = []
-        for (offset, image) in images.enumerated() {
-          let t =
-            1
-            + timesteps.integer(
-              below: diffusion.schedule.steps, step: step, image: UInt32(image))
-          let (data, z) = (x.images(offset..<offset + 1), epsilon.images(offset..<offset + 1))
-          noise.fillNormal(z, step: step, image: UInt32(image))
-          diffusion.diffuse(data, t: t, noise: z, into: data)
-          drawn.append(t - 1)
-        }
-        fill(gradients[shard].all, with: 0)
-        unet.train(
-          x, timesteps: drawn, weights: weights.all, gradients: gradients[shard].all, arena: arena,
-          dropout: DropoutNoise(
-            seed: recipe.seed, step: step, firstImage: UInt32(images.lowerBound))
-        ) { prediction, gradient in
-          losses[shard] = objective.value(prediction: prediction, noise: epsilon)
-          objective.gradient(prediction: prediction, noise: epsilon, into: gradient)
-        }
-        arena.recycle(x)
-        arena.recycle(epsilon)
       }
     }
     return losses.total
@@ -189,4 +197,15 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
 
   /// A NaN's sign, which means nothing, is left out.
   private func spelled(_ value: Double) -> String { value.isNaN ? "NaN" : "\(value)" }
+}
+
+extension Range<Int> {
+  /// Consecutive parts of at most `count` elements, as few as possible and sizes differing by at
+  /// most one.
+  fileprivate func parts(ofAtMost count: Int) -> [Range<Int>] {
+    let parts = (self.count + count - 1) / count
+    return (0..<parts).map {
+      lowerBound + $0 * self.count / parts..<lowerBound + ($0 + 1) * self.count / parts
+    }
+  }
 }

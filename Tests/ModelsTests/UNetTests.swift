@@ -92,6 +92,29 @@ import Testing
     #expect(inference.bytes == less)
   }
 
+  /// The estimate against what a pass of one more image takes from the arena.
+  @Test(arguments: [Preset.fashionMNIST28, .cifar10])
+  func activationsTakeTheMemoryThatIsExpected(preset: Preset) {
+    let config = preset.unet
+    let unet = UNet(config)
+    let (weights, gradients) = (
+      FloatBuffer(count: unet.layout.count), FloatBuffer(count: unet.layout.count)
+    )
+    func bytes(_ images: Int) -> Int {
+      let shape = Shape(images, config.sampleSize, config.sampleSize, config.inChannels)
+      let arena = Arena()
+      unet.train(
+        FloatBuffer(count: shape.count).tensor(at: 0, shape),
+        timesteps: Array(repeating: 0, count: images), weights: weights.all,
+        gradients: gradients.all, arena: arena, dropout: nil
+      ) { _, gradient in fill(gradient, with: 0) }
+      return arena.bytes
+    }
+    let growth = Double(bytes(3) - bytes(2))
+    #expect(growth / Double(unet.activationBytes) > 0.9)
+    #expect(growth / Double(unet.activationBytes) < 1.6)
+  }
+
   @Test func passesRepeatToTheBit() {
     let (first, second) = (train(0..<3, dropout: noise(5)), train(0..<3, dropout: noise(5)))
     #expect(first.output == second.output && first.gradients == second.gradients)

@@ -27,10 +27,10 @@ import Testing
     let outer = arena.take(Shape(1, 1, 1, 8))
     fill(outer, with: 1)
     for _ in 0..<3 {
-      let result = arena.scope {
+      let result = arena.scope("pass") {
         let inner = arena.take(Shape(1, 1, 1, 8))
         fill(inner, with: 2)
-        arena.scope { fill(arena.take(Shape(1, 1, 1, 8)), with: 3) }
+        arena.scope("pass") { fill(arena.take(Shape(1, 1, 1, 8)), with: 3) }
         arena.recycle(arena.take(Shape(1, 1, 1, 9)))
         return inner.floats
       }
@@ -44,12 +44,12 @@ import Testing
   @Test func recyclingAcrossAScopesBoundsTraps() async {
     await #expect(processExitsWith: .failure) {
       let arena = Arena()
-      arena.recycle(arena.scope { arena.take(Shape(1, 1, 1, 8)) })
+      arena.recycle(arena.scope("pass") { arena.take(Shape(1, 1, 1, 8)) })
     }
     await #expect(processExitsWith: .failure) {
       let arena = Arena()
       let outer = arena.take(Shape(1, 1, 1, 8))
-      arena.scope { arena.recycle(outer) }
+      arena.scope("pass") { arena.recycle(outer) }
     }
   }
 
@@ -64,5 +64,27 @@ import Testing
       let arena = Arena()
       arena.recycle(arena.take(Shape(2, 1, 1, 8)).images(1..<2))
     }
+  }
+
+  /// Training's memory is not kept while samples are drawn, nor the other way round.
+  @Test func anotherPassGetsTheMemory() {
+    let arena = Arena()
+    arena.scope("large") { _ = arena.take(Shape(1, 1, 1, 1000)) }
+    #expect(arena.bytes == 4000)
+    arena.scope("large") { _ = arena.take(Shape(1, 1, 1, 1000)) }
+    #expect(arena.bytes == 4000)
+    arena.scope("small") { _ = arena.take(Shape(1, 1, 1, 10)) }
+    #expect(arena.bytes == 40)
+  }
+
+  @Test func scratchMemoryGrowsToTheLargest() {
+    let arena = Arena()
+    for count in [100, 10, 200, 100] {
+      arena.lend(count) { scratch in
+        #expect(scratch.count == count)
+        fill(scratch, with: 1)
+      }
+    }
+    #expect(arena.bytes == 800)
   }
 }
