@@ -87,7 +87,7 @@ public struct Admission {
   /// The names in `drop` that may be looked at, by the time of their last change: the kernel's,
   /// which nobody can set. Those of one tick of its clock are in the order of their names.
   private static func arrivals(in drop: String) throws(SystemError) -> [String] {
-    let candidates = try Directory.names(in: drop).filter(SubmittedFile.isCandidate)
+    let candidates = try Directory.names(in: drop).filter { !SubmittedFile.isHidden($0) }
     let arrivals = candidates.map { name in
       // A file without a status is met again when it is opened.
       let time = try? FileStatus(ofLink: drop + "/" + name).changed
@@ -132,6 +132,7 @@ public struct Admission {
 
   /// Brings the file `name` in `drop/` to its end; nil if it is gone.
   private mutating func take(_ name: String) throws(SystemError) -> Outcome? {
+    guard SubmittedFile.isWellNamed(name) else { return try takeMisnamed(name) }
     let claim: ClaimName
     switch try judge(layout.drop + "/" + name) {
     case .vanished: return nil
@@ -153,6 +154,19 @@ public struct Admission {
     try Directory.sync(layout.claim)
     try Directory.sync(layout.drop)
     return try settle(claim)
+  }
+
+  /// Brings to its end what is in `drop/` under a name that no job or command file has.
+  ///
+  /// Whatever it is, it is refused, so it needs no claim; and there its name could pass for that
+  /// of another's claim.
+  private func takeMisnamed(_ name: String) throws(SystemError) -> Outcome? {
+    switch try judgeMisnamed(layout.drop + "/" + name) {
+    case .wait(let reason, let time):
+      return .waiting(name: name, reason: reason, retryAfter: time)
+    case .refuse(let reason): return try reject(name, from: layout.drop, as: name, reason)
+    case .vanished, .job, .command: return nil
+    }
   }
 
   /// Brings a claimed file to its end.

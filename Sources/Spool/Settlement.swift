@@ -59,17 +59,32 @@ extension Admission {
     return .commanded(command, by: file.owner)
   }
 
-  /// Moves a claimed file to `rejected/`, its reason first. An earlier file of that name goes.
+  /// Moves a claimed file to `rejected/`.
   func reject(_ claim: ClaimName, _ reason: String) throws(SystemError) -> Outcome? {
-    let source = layout.claim + "/" + claim.file
-    let target = layout.rejected + "/" + claim.name
+    try reject(claim.file, from: layout.claim, as: claim.name, reason)
+  }
+
+  /// Moves what is in `directory` to `rejected/`, its reason first. What was there under that name
+  /// goes.
+  func reject(
+    _ file: String, from directory: String, as name: String, _ reason: String
+  ) throws(SystemError) -> Outcome? {
+    let source = directory + "/" + file
+    let target = layout.rejected + "/" + Self.nameInRejected(name)
     try AtomicFile.write(reason + "\n", to: target + ".reason")
     try Directory.removeTree(target)
     try Directory.rename(source, to: target)
     // The file is durable in one of the two places, and must be reported now that it has moved.
     try? Directory.sync(layout.rejected)
-    try? Directory.sync(layout.claim)
-    return .rejected(name: claim.name, reason: reason)
+    try? Directory.sync(directory)
+    return .rejected(name: name, reason: reason)
+  }
+
+  /// `name`, but short enough to leave room for the reason's, and not that of another's reason.
+  private static func nameInRejected(_ name: String) -> String {
+    var name = name
+    while name.utf8.count > 200 { name.removeLast() }
+    return name.hasSuffix(".reason") ? name + "_" : name
   }
 
   /// Answers the submitter, then lets the claimed file go.

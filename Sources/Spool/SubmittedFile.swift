@@ -30,9 +30,12 @@ struct SubmittedFile {
     case unfit(String)
   }
 
-  /// Whether a name in `drop/` is one that may be looked at; a file being copied by rsync, for
-  /// example, begins with a dot.
-  static func isCandidate(_ name: String) -> Bool {
+  /// Whether a name in `drop/` is that of a file that is not to be looked at yet: one that rsync
+  /// is copying, for example.
+  static func isHidden(_ name: String) -> Bool { name.hasPrefix(".") }
+
+  /// Whether a name in `drop/` is one that a job or command file may have; see `namePattern`.
+  static func isWellNamed(_ name: String) -> Bool {
     let bytes = Array(name.utf8)
     let stem = bytes.dropLast(5)
     return name.hasSuffix(".json") && (1...128).contains(stem.count)
@@ -62,7 +65,7 @@ struct SubmittedFile {
     let before = try file.status()
     switch before.kind {
     case .regular: break
-    case .directory: return .unfit("it is a directory; submit one file a job")
+    case .directory: return .unfit(directoryReason)
     default: return .unfit("it is not a regular file")
     }
     if before.size > sizeLimit {
@@ -81,6 +84,11 @@ struct SubmittedFile {
     guard try file.status() == before, bytes.count == before.size else { return .changing }
     return .file(SubmittedFile(bytes: bytes, owner: before.owner, changed: before.changed))
   }
+
+  static let directoryReason = "it is a directory; submit one file a job"
+
+  /// The names of files that are taken, for people.
+  static let namePattern = #"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\.json"#
 
   private static func isAlphanumeric(_ byte: UInt8) -> Bool {
     switch byte {

@@ -45,6 +45,23 @@ extension Admission {
     }
   }
 
+  /// Judges what is at `path` under a name that no job or command file has: nobody knows what it
+  /// is, but it may be renamed yet.
+  func judgeMisnamed(_ path: String) throws(SystemError) -> Verdict {
+    let status: FileStatus
+    do {
+      status = try FileStatus(ofLink: path)
+    } catch  where error.isNotFound {
+      return .vanished
+    }
+    let reason =
+      status.kind == .directory
+      ? SubmittedFile.directoryReason
+      : "files are taken if their names match \(SubmittedFile.namePattern); rename it and submit "
+        + "it again"
+    return refuseIfSettled(reason, status.changed)
+  }
+
   /// The change time is used because nobody can set it. One far in the future says only that the
   /// clock was put back, and holds nothing up.
   private func refuseIfSettled(_ reason: String, _ changed: FileStatus.Time) -> Verdict {

@@ -11,7 +11,7 @@ enum LogTail {
     let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
     let fatal = lines.lastIndex(where: isFatalError)
     return (fatal.map { lines[$0...].prefix(10) } ?? lines.suffix(10))
-      .map { String($0.prefix(300).filter { !$0.isControl }) }
+      .map { printable($0.prefix(300)) }
   }
 
   /// Whether a line is the one by which a trap of Swift says what is wrong; a stack trace, which
@@ -36,9 +36,10 @@ enum LogTail {
   }
 }
 
-extension Character {
-  /// Whether it could steer a terminal.
-  fileprivate var isControl: Bool {
-    unicodeScalars.contains { $0.properties.generalCategory == .control }
-  }
+/// `text` of others without what could steer a terminal or begin another line.
+func printable(_ text: some StringProtocol) -> String {
+  String(
+    text.filter { character in
+      !character.unicodeScalars.contains { $0.properties.generalCategory == .control }
+    })
 }

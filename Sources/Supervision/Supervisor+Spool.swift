@@ -76,7 +76,7 @@ extension Supervisor {
       case .rejected: break
       case .waiting(_, _, let time): retryAfter = min(time, retryAfter ?? time)
       case .blocked(let name, let reason):
-        problem = reason
+        problem = printable(reason)
         stillBlocked.insert(name ?? "jobs")
       }
     }
@@ -92,11 +92,14 @@ extension Supervisor {
       setup.log.info("\(JobSummary(envelope).title) admitted from user \(envelope.submitter)")
     case .commanded(.cancel(let id), let user):
       setup.log.info("job \(id) is cancelled by user \(user)")
-    case .rejected(let name, let reason): setup.log.warning("rejected \(name): \(reason)")
-    case .waiting(let name, let reason, _): setup.log.debug("\(name) may be unfinished: \(reason)")
+    case .rejected(let name, let reason):
+      setup.log.warning("rejected \(printable(name)): \(printable(reason))")
+    case .waiting(let name, let reason, _):
+      setup.log.debug("\(printable(name)) may be unfinished: \(reason)")
     case .blocked(let name, let reason):
       guard blocked.insert(name ?? "jobs").inserted else { return }
-      setup.log.error("cannot admit \(name ?? "jobs"): \(reason); trying again")
+      setup.log.error(
+        "cannot admit \(printable(name ?? "jobs")): \(printable(reason)); trying again")
     }
   }
 

@@ -42,7 +42,7 @@ import Testing
       let others = try Data(contentsOf: URL(filePath: desk.results(job) + "/" + Self.model))
       #expect(others == bits, "job \(job) ended in other bits")
     }
-    #expect(try desk.metricSteps(killed) == Array(1...400))
+    #expect(try desk.metricSteps(killed) == Array(1...300))
     daemon.send(SIGTERM)
     #expect(try await daemon.end() == 0)
   }
@@ -85,6 +85,7 @@ import Testing
       ("malformed.json", Data("{\"schema\" 1}".utf8)),
       ("half.json", Data(train().utf8.prefix(100))),
       ("empty.json", Data()),
+      ("my first job.py", Data("print()".utf8)),
       ("huge.json", Data(repeating: UInt8(ascii: " "), count: 2 << 20)),
       ("binary.json", Data((0..<4096).map { _ in UInt8.random(in: 128...255) })),
       (
@@ -141,7 +142,7 @@ import Testing
   }
 
   private func train(
-    name: String = "shirts", threads: Int = 2, steps: Int = 400
+    name: String = "shirts", threads: Int = 2, steps: Int = 300
   ) -> String {
     """
     {"schema": "ddpm.job/1", "kind": "train", "name": "\(name)", "seed": 5,

@@ -50,11 +50,46 @@ import Testing
     #expect(try spool.jobs().count == 7)
   }
 
+  /// Whatever is in it: a name says only that nobody knows what it is for.
   @Test(arguments: [
-    ".job.json", "job", "job.txt", "job.json~", "-job.json", "_.json", "a b.json", "ä.json",
-    ".json", "1:job.json", String(repeating: "a", count: 129) + ".json",
+    "job", "job.txt", "job.json~", "-job.json", "_.json", "a b.json", "ä.json", "1:job.json",
+    "a\u{1b}[1mb\n.json", String(repeating: "a", count: 129) + ".json",
   ])
-  func otherNamesAreLeftAlone(name: String) throws {
+  func otherNamesAreRefusedAfterAWhile(name: String) throws {
+    let spool = try TestSpool()
+    try spool.drop(name, jobFile("job"))
+    var admission = try spool.admission()
+    let wait = try #require(admission.scan().first?.wait)
+    #expect(wait > .zero && wait <= .seconds(10))
+    spool.passTime(seconds: 10)
+    let reason = try #require(admission.scan().first?.rejection)
+    #expect(reason.contains(#"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\.json; rename it"#))
+    #expect(try spool.names(spool.layout.rejected) == [name, name + ".reason"])
+    #expect(try spool.jobs().isEmpty)
+    try spool.expectAtRest()
+  }
+
+  /// A name may be so long that there is none for the reason, or be that of another's reason.
+  @Test func everyOtherNameHasPlaceInRejected() throws {
+    let spool = try TestSpool()
+    try Directory.create(spool.layout.drop + "/" + String(repeating: "é", count: 126) + ".py")
+    try spool.drop("bad.json", "{}")
+    try Directory.create(spool.layout.drop + "/bad.json.reason/with/content")
+    spool.passTime(seconds: 60)
+    var admission = try spool.admission()
+    #expect(admission.scan().compactMap(\.rejection).count == 3)
+    let names = [
+      "bad.json", "bad.json.reason", "bad.json.reason_", "bad.json.reason_.reason",
+      String(repeating: "é", count: 100), String(repeating: "é", count: 100) + ".reason",
+    ]
+    #expect(try spool.names(spool.layout.rejected) == names.sorted())
+    let reason = try readFile(spool.layout.rejected + "/bad.json.reason_.reason")
+    #expect(String(decoding: reason, as: UTF8.self).contains("directory"))
+    try spool.expectAtRest()
+  }
+
+  @Test(arguments: [".job.json", ".json", ".job.json.Xa3f"])
+  func hiddenFilesAreLeftAlone(name: String) throws {
     let spool = try TestSpool()
     try spool.drop(name, jobFile("job"))
     spool.passTime(seconds: 3600)

@@ -10,7 +10,8 @@ import Testing
 @Suite struct CrashTests {
   static let token = String(repeating: "0123456789abcdef", count: 2)
 
-  /// A spool with a queued job 1, and in drop/: a job, a submission, a command and a bad file.
+  /// A spool with a queued job 1, and in drop/: a job, a submission, a command, a bad file and one
+  /// with a bad name, none of them touched for a while.
   private func prepare() throws -> TestSpool {
     let spool = try TestSpool(onDisk: false)
     try spool.drop("a.json", jobFile("first"))
@@ -18,7 +19,9 @@ import Testing
     try spool.drop("b.json", jobFile("second"))
     try spool.drop("c.json", cancelFile(1))
     try spool.drop("d.json", "{}")
+    try spool.drop("e e.txt", jobFile("fourth"))
     try spool.drop("submit-\(Self.token).json", jobFile("third"))
+    spool.passTime(seconds: 60)
     return spool
   }
 
@@ -32,7 +35,9 @@ import Testing
     let token = try #require(Submission.Token(Self.token))
     let third = try #require(jobs["third"])
     #expect(try Submission.outcome(of: token, in: spool.layout) == .accepted(job: third.id))
-    #expect(try spool.names(spool.layout.rejected) == ["d.json", "d.json.reason"])
+    #expect(
+      try spool.names(spool.layout.rejected)
+        == ["d.json", "d.json.reason", "e e.txt", "e e.txt.reason"])
     try spool.expectAtRest()
   }
 
@@ -83,7 +88,7 @@ import Testing
       #expect(
         outcomes.compactMap(\.admitted?.spec.name).sorted() == ["second", "third"], "\(failed)")
       #expect(outcomes.compactMap(\.command).count == 1, "\(failed)")
-      #expect(outcomes.compactMap(\.rejection).count == 1, "\(failed)")
+      #expect(outcomes.compactMap(\.rejection).count == 2, "\(failed)")
       // A temporary that could not be removed goes when the next daemon starts.
       try spool.startDaemon()
       try expectAllSettled(spool)
