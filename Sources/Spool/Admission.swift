@@ -134,7 +134,7 @@ public struct Admission {
   private mutating func take(_ name: String) throws(SystemError) -> Outcome? {
     guard SubmittedFile.isWellNamed(name) else { return try takeMisnamed(name) }
     let claim: ClaimName
-    switch try judge(layout.drop + "/" + name) {
+    switch try judge(layout.drop + "/" + name, isClaimed: false) {
     case .vanished: return nil
     case .wait(let reason, let time):
       return .waiting(name: name, reason: reason, retryAfter: time)
@@ -171,7 +171,7 @@ public struct Admission {
 
   /// Brings a claimed file to its end.
   private mutating func settle(_ claim: ClaimName) throws(SystemError) -> Outcome? {
-    switch try judge(layout.claim + "/" + claim.file) {
+    switch try judge(layout.claim + "/" + claim.file, isClaimed: true) {
     case .vanished: return nil
     case .wait(let reason, let time):
       return .waiting(name: claim.name, reason: reason, retryAfter: time)

@@ -14,8 +14,8 @@ struct SubmittedFile {
   let bytes: [UInt8]
   /// The user whose file it is.
   let owner: UInt32
-  /// When it was last written to, or moved.
-  let changed: FileStatus.Time
+  /// When it was last touched.
+  let touched: FileStatus.Time
 
   /// What became of an attempt to read a file.
   enum Reading {
@@ -25,7 +25,7 @@ struct SubmittedFile {
     /// It was written to while it was read.
     case changing
     /// It may become readable if somebody is still at work on it.
-    case unsettled(String, changed: FileStatus.Time)
+    case unsettled(String, touched: FileStatus.Time)
     /// It never will be what is wanted.
     case unfit(String)
   }
@@ -45,8 +45,12 @@ struct SubmittedFile {
 
   /// Reads the file at `path`.
   ///
+  /// - touched: the time that counts as that of its last touch.
+  ///
   /// Throws: `SystemError` where the machine is at fault, or what happened is not understood.
-  static func read(_ path: String) throws(SystemError) -> Reading {
+  static func read(
+    _ path: String, touched: (FileStatus) -> FileStatus.Time
+  ) throws(SystemError) -> Reading {
     let file: OpenFile
     do {
       file = try OpenFile(path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
@@ -58,7 +62,7 @@ struct SubmittedFile {
       case EACCES, EPERM:
         return .unsettled(
           "the daemon may not read it; submit it with permissions like 0644",
-          changed: try FileStatus(ofLink: path).changed)
+          touched: touched(try FileStatus(ofLink: path)))
       default: throw error
       }
     }
@@ -73,7 +77,7 @@ struct SubmittedFile {
     }
     if before.links > 1 {
       return .unsettled(
-        "it has \(before.links) names (hard links); submit a copy", changed: before.changed)
+        "it has \(before.links) names (hard links); submit a copy", touched: touched(before))
     }
     let bytes: [UInt8]
     do {
@@ -82,7 +86,7 @@ struct SubmittedFile {
       return .changing
     }
     guard try file.status() == before, bytes.count == before.size else { return .changing }
-    return .file(SubmittedFile(bytes: bytes, owner: before.owner, changed: before.changed))
+    return .file(SubmittedFile(bytes: bytes, owner: before.owner, touched: touched(before)))
   }
 
   static let directoryReason = "it is a directory; submit one file a job"

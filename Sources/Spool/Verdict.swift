@@ -23,12 +23,15 @@ extension Admission {
   ///
   /// No proper prefix of a JSON object is one, so a half-copied file never passes for a job; it is
   /// refused only when nobody has touched it for a while.
-  func judge(_ path: String) throws(SystemError) -> Verdict {
-    switch try SubmittedFile.read(path) {
+  ///
+  /// - isClaimed: in `claim/` the time of its last change is that of the claim, so that of its last
+  ///   writing counts; in `drop/` its owner could set that.
+  func judge(_ path: String, isClaimed: Bool) throws(SystemError) -> Verdict {
+    switch try SubmittedFile.read(path, touched: { isClaimed ? $0.modified : $0.changed }) {
     case .vanished: return .vanished
     case .changing: return .wait("it is being written", .seconds(1))
     case .unfit(let reason): return .refuse(reason)
-    case .unsettled(let reason, let changed): return refuseIfSettled(reason, changed)
+    case .unsettled(let reason, let touched): return refuseIfSettled(reason, touched)
     case .file(let file):
       do {
         switch try DropFile.parse(file.bytes) {
@@ -38,7 +41,7 @@ extension Admission {
         }
       } catch {
         switch error {
-        case .incomplete, .malformed: return refuseIfSettled(error.description, file.changed)
+        case .incomplete, .malformed: return refuseIfSettled(error.description, file.touched)
         case .invalid: return .refuse(error.description)
         }
       }
@@ -62,12 +65,11 @@ extension Admission {
     return refuseIfSettled(reason, status.changed)
   }
 
-  /// The change time is used because nobody can set it. One far in the future says only that the
-  /// clock was put back, and holds nothing up.
-  private func refuseIfSettled(_ reason: String, _ changed: FileStatus.Time) -> Verdict {
+  /// A time far in the future says only that the clock was put back, and holds nothing up.
+  private func refuseIfSettled(_ reason: String, _ touched: FileStatus.Time) -> Verdict {
     let settle = Int64(policy.settleSeconds) * 1000
     let age =
-      now.milliseconds - Int64(changed.seconds) * 1000 - Int64(changed.nanoseconds / 1_000_000)
+      now.milliseconds - Int64(touched.seconds) * 1000 - Int64(touched.nanoseconds / 1_000_000)
     guard (-settle..<settle).contains(age) else { return .refuse(reason) }
     return .wait(reason, .milliseconds(settle - max(age, 0)))
   }

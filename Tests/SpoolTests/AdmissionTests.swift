@@ -184,6 +184,18 @@ import Testing
     #expect(admission.scan().first?.rejection != nil)
   }
 
+  /// By the real clock: the claim itself is no touch.
+  @Test func anUnfinishedFileWaitsOnce() throws {
+    let spool = try TestSpool()
+    var policy = Admission.Policy()
+    policy.settleSeconds = 1
+    var admission = try spool.admission(policy)
+    try spool.drop("half.json", "{")
+    usleep(1_100_000)
+    #expect(admission.scan().first?.rejection != nil)
+    try spool.expectAtRest()
+  }
+
   @Test func aClockPutBackHoldsNothingUp() throws {
     let spool = try TestSpool()
     var admission = try spool.admission()
