@@ -144,11 +144,6 @@ extension JSONCodec<String> {
       recognize: { json in json.string.flatMap { matches($0) ? $0 : nil } },
       encode: { .string($0) })
   }
-
-  /// The absolute path of a file or folder, which need not exist.
-  public static let absolutePath = JSONCodec.string(
-    allowed: "an absolute path (it begins with \"/\")", pattern: "^/",
-    matches: { $0.hasPrefix("/") && !$0.utf8.contains(0) && $0.utf8.count < 4096 })
 }
 
 extension JSONCodec where Value: RawRepresentable<String> & CaseIterable {

@@ -8,6 +8,8 @@ public struct JSONContentError: Error, Equatable, Sendable, CustomStringConverti
     public var message: String
     /// Set if the problem is a key that is not known here and that resembles no known one.
     var strangeKey: String?
+    /// Where that key would be known: if its own object were of another kind.
+    var otherKind: String?
 
     /// A problem at `path`.
     public init(_ path: JSONPath, _ message: String) {
@@ -39,15 +41,16 @@ public struct JSONContentError: Error, Equatable, Sendable, CustomStringConverti
   /// One problem a line.
   public var description: String { problems.map(\.description).joined(separator: "\n") }
 
-  /// Adds to keys that are unknown where they stand, but known elsewhere in `schema`, the places
-  /// where they belong; the value that the schema is of stands at `path`.
+  /// Adds to keys that are unknown where they stand, but known elsewhere in `schema` or to another
+  /// kind of object, where they belong; the value that the schema is of stands at `path`.
   public func locatingKeys(in schema: JSONValue, at path: JSONPath) -> JSONContentError {
     JSONContentError(
       problems.map { problem in
         guard let key = problem.strangeKey else { return problem }
         var homes: [JSONPath] = []
         schema.findProperty(key, at: path, into: &homes)
-        guard let home = homes.first else { return problem }
+        let elsewhere = homes.first { $0 != problem.path }.map(\.description)
+        guard let home = elsewhere ?? problem.otherKind else { return problem }
         var located = problem
         located.message += "; it belongs to \(home)"
         return located

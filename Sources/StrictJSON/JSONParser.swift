@@ -34,6 +34,9 @@ private struct JSONParser {
       throw malformed("a byte order mark; save the file as UTF-8 without one")
     }
     skipWhitespace()
+    if position == bytes.count {
+      throw error("the file is empty", at: position, isIncomplete: true)
+    }
     let value = try value("a JSON value")
     skipWhitespace()
     guard position == bytes.count else {

@@ -3,7 +3,7 @@
 /// Case and separators do not count (`batchSize` is `batch_size`). Beyond that, up to a third of
 /// the letters may differ, a swap of neighbours counting as one difference; or else `word`
 /// abbreviates a candidate: its initials (`lr`), one of its words (`flip`), or its beginning.
-func nearest(to word: String, among candidates: [String]) -> String? {
+public func nearest(to word: String, among candidates: [String]) -> String? {
   let wanted = letters(word)
   let distances = candidates.map { (key: $0, distance: distance(wanted, letters($0))) }
   if let best = distances.min(by: { $0.distance < $1.distance }),

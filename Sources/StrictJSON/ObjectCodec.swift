@@ -115,7 +115,7 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
     return required.isEmpty ? "an object" : "an object with \(list(required, conjunction: "and"))"
   }
 
-  private var keys: [String] { (presets.isEmpty ? [] : ["preset"]) + fields.map(\.key) }
+  var keys: [String] { (presets.isEmpty ? [] : ["preset"]) + fields.map(\.key) }
 
   private var presetCodec: JSONCodec<(name: String, value: Root)> {
     .choice(of: presets, named: { $0.name })

@@ -26,7 +26,20 @@ extension JSONCodec {
         guard let name = object[key] else {
           throw JSONContentError(path, "the key \"\(key)\" is missing: add \(choice.allowed)")
         }
-        return try codec(try choice.decode(name, at: path.appending(key))).decode(json, at: path)
+        let kind = try choice.decode(name, at: path.appending(key))
+        do throws(JSONContentError) {
+          return try codec(kind).decode(json, at: path)
+        } catch {
+          throw JSONContentError(
+            error.problems.map { problem in
+              guard problem.path == path, let strange = problem.strangeKey,
+                let other = kinds.first(where: { $0.codec.keys.contains(strange) })
+              else { return problem }
+              var problem = problem
+              problem.otherKind = "\(key) \"\(other.name)\""
+              return problem
+            })
+        }
       },
       encode: { codec(kind($0)).encode($0) })
   }

@@ -86,7 +86,7 @@ import Testing
       ),
       (
         ["dataset", "path"], "data/train.gz",
-        #"$.dataset.path: found "data/train.gz", allowed is an absolute path (it begins with "/")"#
+        #"$.dataset.path: found "data/train.gz", allowed is an absolute path, beginning with "/" (~ is not expanded in job files; ddpmctl submit makes relative paths absolute)"#
       ),
       (["optimizer", "lr"], 1, #"$.optimizer: unknown key "lr"; did you mean "learning_rate"?"#),
       (
@@ -112,7 +112,7 @@ import Testing
       ),
       (
         ["count"], 3,
-        #"$: unknown key "count"; allowed here is "schema", "$schema", "kind", "name", "seed", "dataset", "unet", "scheduler", "optimizer", "ema" or "training""#
+        #"$: unknown key "count"; allowed here is "schema", "$schema", "kind", "name", "seed", "dataset", "unet", "scheduler", "optimizer", "ema" or "training"; it belongs to kind "sample""#
       ),
       (["seed"], -1, "$.seed: found -1, allowed is an integer from 0 to 18446744073709551615"),
       (
@@ -135,7 +135,10 @@ import Testing
       (["model", "job"], 0, "$.model.job: found 0, allowed is a job's number or name"),
       (["sampler"], [:], #"$.sampler: the key "type" is missing: add "ddpm" or "ddim""#),
       (["sampler", "eta"], 1.5, "$.sampler.eta: found 1.5, allowed is a number ≥ 0 and ≤ 1"),
-      (["sampler"], ["type": "ddpm", "steps": 3], #"$.sampler: unknown key "steps""#),
+      (
+        ["sampler"], ["type": "ddpm", "steps": 3],
+        #"$.sampler: unknown key "steps"; allowed here is "type"; it belongs to type "ddim""#
+      ),
       (["output", "formats"], ["png", "png"], "$.output.formats: a format is given twice"),
       (["output", "formats"], ["jpg"], #"$.output.formats[0]: found "jpg""#),
       (["output", "formats"], [], "$.output.formats: found an array of 0 elements"),

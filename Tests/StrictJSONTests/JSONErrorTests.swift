@@ -69,6 +69,11 @@ import Testing
     }
   }
 
+  @Test(arguments: ["", " \n\t"]) func anEmptyFileIsCalledEmpty(_ text: String) {
+    let error = #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
+    #expect(error?.problem == "the file is empty")
+  }
+
   @Test func errorsSayWhere() {
     let error = #expect(throws: JSONError.self) {
       try JSONValue(parsing: "{\n  \"é\": 1,\n  \"é😀\": tru,\n}")
