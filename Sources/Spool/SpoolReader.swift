@@ -51,22 +51,31 @@ public struct SpoolReader: Sendable {
       })
   }
 
-  /// The job that `reference` means: of several with one name, the newest; nil if there is none.
-  public func job(_ reference: JobReference) throws(SystemError) -> Job? {
+  /// The jobs that `reference` means, by rising number: several may have one name.
+  public func jobs(_ reference: JobReference) throws(SystemError) -> [Job] {
     switch reference {
-    case .number(let id): return try job(id)
-    case .name(let name):
-      let ids = try Directory.names(in: layout.jobs).compactMap { Int($0) }.sorted(by: >)
-      for id in ids {
-        if let job = try job(id), job.envelope?.spec.name == name { return job }
-      }
-      return nil
+    case .number(let id): try job(id).map { [$0] } ?? []
+    case .name(let name): try jobs().filter { $0.envelope?.spec.name == name }
     }
   }
 
   /// What happened to a job, in order.
   public func events(of id: Int) throws(SystemError) -> [JobEvent] {
     try AppendLog.lines(of: layout.jobDirectory(id).events).compactMap { JobEvent(line: $0) }
+  }
+
+  /// How many files in `drop/` wait to be taken in; nil for those who may not look.
+  public func waitingFiles() throws(SystemError) -> Int? {
+    do {
+      return try Directory.names(in: layout.drop).count(where: SubmittedFile.isCandidate)
+    } catch  where error.isPermissionDenied {
+      return nil
+    }
+  }
+
+  /// How many files were refused.
+  public func rejectedFiles() throws(SystemError) -> Int {
+    try Directory.names(in: layout.rejected).count { $0.hasSuffix(".reason") }
   }
 
   /// The process id of the daemon that serves the spool now; nil if there is none.

@@ -19,7 +19,8 @@ public enum Submission {
       description = String(text)
     }
 
-    init?(fileName: String) {
+    /// The token in the name of a submission's file; nil for any other file.
+    public init?(fileName: String) {
       guard fileName.hasPrefix("submit-"), fileName.hasSuffix(".json") else { return nil }
       self.init(fileName.dropFirst(7).dropLast(5))
     }

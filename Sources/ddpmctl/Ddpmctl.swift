@@ -1,5 +1,6 @@
 import ArgumentParser
 import Jobs
+import StrictJSON
 
 /// What people type: reads the state that the daemon keeps on disk, and writes into `drop/`.
 ///
@@ -11,7 +12,8 @@ struct Ddpmctl: ParsableCommand {
     commandName: "ddpmctl",
     abstract: "Submit jobs to ddpmd and follow them.",
     discussion: """
-      JOB is a job's number or name; of several jobs with one name the newest is meant.
+      JOB is a job's number or name; of several jobs with one name the newest is meant, by cancel \
+      the newest that is not over.
 
       Exit codes: 0 done, 1 not possible or the job failed, 2 the job was cancelled, 64 wrong \
       usage, 65 the job file is wrong, 75 not decided yet, 130 waiting was interrupted.
@@ -27,8 +29,12 @@ struct Ddpmctl: ParsableCommand {
       CommandGroup(name: "Job files", subcommands: [Validate.self, Schema.self]),
     ])
 
+  // Declared here as well, --root may also stand before the command.
+  @OptionGroup var spool: SpoolOptions
+
   static func main() {
     do {
+      try checkCommand(CommandLine.arguments.dropFirst().first)
       var command = try parseAsRoot()
       try command.run()
     } catch let refusal as Refusal {
@@ -37,5 +43,13 @@ struct Ddpmctl: ParsableCommand {
     } catch {
       exit(withError: error)
     }
+  }
+
+  /// Refuses a command that there is not with the one that was probably meant.
+  private static func checkCommand(_ word: String?) throws {
+    let names = ["help"] + configuration.subcommands.map { $0._commandName }
+    guard let word, !word.hasPrefix("-"), !names.contains(word) else { return }
+    let meant = nearest(to: word, among: names).map { "; did you mean \"\($0)\"?" }
+    throw ValidationError("there is no command \"\(word)\"\(meant ?? "")")
   }
 }

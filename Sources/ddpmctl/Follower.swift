@@ -61,10 +61,10 @@ struct Follower {
         return
       }
       lookForDaemon()
-      if let reason = view.job.entry.reason, reason != self.reason {
+      if let reason = view.reason, reason != self.reason, !view.isInterrupted {
         line.note("\(view.title): \(reason)")
       }
-      reason = view.job.entry.reason
+      reason = view.reason
       show(view)
       if !interrupt.pause() {
         line.clear()
@@ -109,9 +109,10 @@ extension SpoolOptions {
     case .done: "\(view.title) is done; results: \(view.directory.results)"
     case .cancelled: "\(view.title) was cancelled"
     case .failed:
-      "\(view.title) failed: \(view.job.entry.reason ?? "no reason was recorded"); see: "
-        + command("logs \(view.id)")
-    case .queued, .running, .deferred, .held: "\(view.title) is \(view.stateText)"
+      "\(view.title) failed: \(view.job.entry.reason ?? "no reason was recorded")"
+        // A worker that ends in order has said it all; one that crashed may have left words.
+        + (view.job.entry.crashes > 0 ? "; see: \(command("logs \(view.id)"))" : "")
+    case .queued, .running, .deferred, .held: "\(view.title) is \(view.stateAndReason)"
     }
   }
 }

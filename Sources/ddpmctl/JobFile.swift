@@ -6,6 +6,8 @@ import StrictJSON
 
 /// A job file on the user's side, read and checked before anything is submitted.
 struct JobFile {
+  /// How people call the file.
+  let name: String
   let spec: JobSpec
   /// What to submit: the file as it is, or with its paths made absolute.
   let bytes: [UInt8]
@@ -15,6 +17,7 @@ struct JobFile {
   /// Throws: `Refusal` with everything that is wrong with the file, a line each.
   init(_ path: String) throws {
     let name = path == "-" ? "standard input" : path
+    self.name = name
     let bytes: [UInt8]
     // What the daemon would not admit need not be read either.
     let limit = 1 << 20
@@ -59,11 +62,12 @@ extension ModelReference {
 }
 
 extension JSONValue {
-  /// The job with the paths in it taken from `folder`. Changes nothing that is not a path.
+  /// The job with the paths in it taken from `folder`. Changes nothing that is not a path, nor
+  /// what looks like a home folder, which is refused rather than taken for a folder named `~`.
   func makingPathsAbsolute(in folder: String) -> JSONValue {
     [["dataset", "path"], ["model", "path"], ["initial_noise"]].reduce(self) { json, keys in
       json.changingString(at: keys[...]) { path in
-        path.isEmpty || path.hasPrefix("/") ? path : absolutePath(path, in: folder)
+        path.isEmpty || path.hasPrefix("~") ? path : absolutePath(path, in: folder)
       }
     }
   }

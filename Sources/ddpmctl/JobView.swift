@@ -6,9 +6,12 @@ import StrictJSON
 struct JobView {
   let job: SpoolReader.Job
   let directory: JobDirectory
+  /// Whether the job says that it runs, but nothing runs it.
+  let isInterrupted: Bool
 
-  init(_ job: SpoolReader.Job, in layout: SpoolLayout) {
+  init(_ job: SpoolReader.Job, in layout: SpoolLayout, isServed: Bool) {
     self.job = job
+    isInterrupted = job.state == .running && !isServed
     directory = layout.jobDirectory(job.id)
   }
 
@@ -33,14 +36,29 @@ struct JobView {
   var progress: Progress? {
     guard var progress = job.progress else { return nil }
     if job.state == .done { progress.step = progress.steps }
-    if job.state != .running { progress.secondsLeft = nil }
+    if job.state != .running || isInterrupted {
+      progress.imagesPerSecond = nil
+      progress.secondsLeft = nil
+    }
     return progress
   }
 
   /// The state, with what else there is to know about it.
   var stateText: String {
-    job.entry.cancelRequested && !job.state.isFinal ? "cancelling" : job.state.rawValue
+    if job.entry.cancelRequested && !job.state.isFinal { return "cancelling" }
+    return isInterrupted ? "interrupted" : job.state.rawValue
   }
+
+  /// Why the job is in its state, and when that changes, as far as there is something to say.
+  var reason: String? {
+    if isInterrupted { return "goes on when ddpmd runs again" }
+    let retry = job.entry.notBefore.flatMap { $0 > .now() ? "tries again at \($0)" : nil }
+    let parts = [job.entry.reason, retry].compactMap { $0 }
+    return parts.isEmpty ? nil : parts.joined(separator: "; ")
+  }
+
+  /// The state and its reason.
+  var stateAndReason: String { stateText + (reason.map { ": \($0)" } ?? "") }
 
   /// "1200/8000, loss 0.0312"; empty before the first step.
   var progressText: String {
@@ -60,6 +78,7 @@ struct JobView {
       "cancel_requested": .bool(job.entry.cancelRequested),
       "attempt": .integer(job.entry.attempt),
       "reason": job.entry.reason.map { .string($0) } ?? nil,
+      "not_before": (job.entry.notBefore?.description).map { .string($0) } ?? nil,
       "submitted": (envelope?.submitted.description).map { .string($0) } ?? nil,
       "submitter": (envelope?.submitter).map { .integer($0) } ?? nil,
       "progress": progress?.json ?? nil,

@@ -1,7 +1,7 @@
-public import ArgumentParser
+import ArgumentParser
 import DurableIO
 import Glibc
-public import Jobs
+import Jobs
 import Spool
 
 /// Which spool is meant.
@@ -41,14 +41,31 @@ struct SpoolOptions: ParsableArguments {
     throw Refusal("there is no spool in \(folder ?? layout.state); \(how)")
   }
 
-  /// The job that `reference` means.
-  func job(_ reference: JobReference) throws -> JobView {
+  /// Makes a private spool that is not there yet, as its daemon would. The machine's own is made
+  /// when it is installed.
+  func createSpool() throws {
+    if folder == nil { return try requireSpool() }
+    try attempt {
+      if try !Directory.exists(layout.jobs) { try layout.createDirectories() }
+    }
+  }
+
+  /// The job that `reference` means: of several with one name the newest, if possible one that
+  /// `isPreferred`; then it is said which.
+  func job(
+    _ reference: JobReference, preferring isPreferred: (SpoolReader.Job) -> Bool = { _ in true }
+  ) throws -> JobView {
     try requireSpool()
-    let job = try attempt { try reader.job(reference) }
-    guard let job else {
+    let jobs = try attempt { try reader.jobs(reference) }
+    guard let job = jobs.last(where: isPreferred) ?? jobs.last else {
       throw Refusal("there is no job \(reference); see: \(command("list"))")
     }
-    return JobView(job, in: layout)
+    if jobs.count > 1 { say("\(jobs.count) jobs are named \(reference); job \(job.id) is meant") }
+    return view(job)
+  }
+
+  func view(_ job: SpoolReader.Job) -> JobView {
+    JobView(job, in: layout, isServed: job.state != .running || hasDaemon)
   }
 
   /// Whether a daemon serves the spool. Not knowing counts as yes: no false alarm.
@@ -71,10 +88,18 @@ func attempt<Result>(_ body: () throws -> Result) throws -> Result {
 }
 
 /// `path` from the root of the file system; relative ones are taken from `folder`, or from the
-/// working directory.
+/// working directory, and go without `.` and `..`.
 func absolutePath(_ path: String, in folder: String? = nil) -> String {
   if path.hasPrefix("/") { return path }
-  return (folder ?? workingDirectory()) + "/" + path
+  var parts: [Substring] = []
+  for part in "\(folder ?? workingDirectory())/\(path)".split(separator: "/") {
+    switch part {
+    case ".": break
+    case "..": _ = parts.popLast()
+    default: parts.append(part)
+    }
+  }
+  return "/" + parts.joined(separator: "/")
 }
 
 private func workingDirectory() -> String {
@@ -97,7 +122,10 @@ func quoted(_ text: String) -> String {
       + "'"
 }
 
-extension JobReference: ExpressibleByArgument {
-  /// A number or a name.
-  public init?(argument: String) { self.init(argument) }
+/// Reads an argument that is a job's number or name.
+func jobReference(_ argument: String) throws -> JobReference {
+  guard let reference = JobReference(argument) else {
+    throw ValidationError("allowed is a job's number, from 1 on, or its name")
+  }
+  return reference
 }

@@ -7,7 +7,7 @@ import Testing
 @testable import Spool
 
 @Suite struct SpoolReaderTests {
-  @Test func findsJobsByNumberAndTheNewestByName() throws {
+  @Test func findsJobsByNumberAndByName() throws {
     let spool = try TestSpool()
     for (index, name) in ["a", "b", "a"].enumerated() {
       try spool.drop("\(index).json", jobFile(name))
@@ -22,10 +22,10 @@ import Testing
     #expect(jobs.map(\.state) == [.queued, .running, .queued])
     #expect(jobs.map(\.envelope?.spec.name) == ["a", "b", "a"])
     #expect(jobs.map(\.progress) == [nil, progress, nil])
-    #expect(try spool.reader.job(.name("a"))?.id == 3)
-    #expect(try spool.reader.job(.number(2))?.id == 2)
-    #expect(try spool.reader.job(.number(4)) == nil)
-    #expect(try spool.reader.job(.name("c")) == nil)
+    #expect(try spool.reader.jobs(.name("a")).map(\.id) == [1, 3])
+    #expect(try spool.reader.jobs(.number(2)).map(\.id) == [2])
+    #expect(try spool.reader.jobs(.number(4)).isEmpty)
+    #expect(try spool.reader.jobs(.name("c")).isEmpty)
     #expect(try spool.reader.events(of: 1).map(\.kind) == [.admitted])
   }
 
@@ -39,6 +39,14 @@ import Testing
     #expect(job.state == .queued)
     #expect(job.envelope == nil)
     #expect(job.progress == nil)
+  }
+
+  @Test func countsTheFilesThatAreNoJobsYet() throws {
+    let spool = try TestSpool()
+    try spool.startDaemon()
+    for name in ["a.json", "b.json", ".copied.json", "README"] { try spool.drop(name, "{") }
+    #expect(try spool.reader.waitingFiles() == 2)
+    #expect(try spool.reader.rejectedFiles() == 0)
   }
 
   @Test func doesNotSeeAJobThatIsNotAdmittedYet() throws {

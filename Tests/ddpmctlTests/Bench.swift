@@ -19,12 +19,19 @@ final class Bench: Sendable {
 
   deinit { try? FileManager.default.removeItem(atPath: root) }
 
-  /// The smallest sample job.
-  static func job(named name: String) -> JSONValue {
-    [
-      "schema": "ddpm.job/1", "kind": "sample", "name": .string(name), "model": ["path": "/"],
-      "count": 1,
+  /// The smallest job of its kind.
+  static func job(named name: String, kind: String = "sample") -> JSONValue {
+    let header: JSONObject = [
+      "schema": "ddpm.job/1", "kind": .string(kind), "name": .string(name),
     ]
+    let work: JSONObject =
+      kind == "sample"
+      ? ["model": ["path": "/"], "count": 1]
+      : [
+        "dataset": ["type": "images", "path": "/"], "unet": ["preset": "cifar10-32"],
+        "scheduler": ["preset": "cifar10-32"], "training": ["batch_size": 1, "steps": 1],
+      ]
+    return .object(JSONObject(header.members + work.members))
   }
 
   /// Writes `json` into a file.

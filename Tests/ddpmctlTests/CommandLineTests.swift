@@ -18,12 +18,21 @@ import Testing
   }
 
   /// Admits a job named `name` and leaves it in `state`.
-  private func admit(_ name: String, _ state: JobState, reason: String? = nil) throws {
+  private func admit(
+    _ name: String, kind: String = "sample", _ state: JobState, reason: String? = nil
+  ) throws {
     let daemon = try AdmittingDaemon(bench, end: state, reason: reason)
     defer { daemon.stop() }
-    _ = try Submission.submit(
-      Array(Bench.job(named: name).serialized().utf8), to: bench.layout)
-    while try JobQueue(bench.layout).ids(in: state).isEmpty { usleep(1000) }
+    let token = try Submission.submit(
+      Array(Bench.job(named: name, kind: kind).serialized().utf8), to: bench.layout)
+    while true {
+      if case .accepted(let id) = try Submission.outcome(of: token, in: bench.layout),
+        try JobQueue(bench.layout).state(of: id) == state
+      {
+        return
+      }
+      usleep(1000)
+    }
   }
 
   @Test func schemaIsTheLibrarys() throws {
@@ -43,7 +52,7 @@ import Testing
   }
 
   @Test func withoutASpoolItSaysHowToGetOne() throws {
-    for command in ["list", "status", "show 1", "results 1", "cancel 1", "watch"] {
+    for command in ["list", "status", "show 1", "results 1", "cancel 1", "watch", "logs 1"] {
       let words = command.split(separator: " ").map(String.init)
       let (output, errors, code) = try bench.run(words + ["--root", "/absent folder"])
       #expect(output == "")
@@ -63,6 +72,47 @@ import Testing
     #expect(names.count == 1)
     let name = try #require(names.first)
     #expect(try JSONValue(parsing: readFile("\(bench.layout.drop)/\(name)")) == job)
+  }
+
+  @Test func submitMakesAPrivateSpool() throws {
+    let root = bench.root + "/new"
+    let (_, errors, code) = try ddpmctl(
+      "submit", "--root", root, bench.file(Bench.job(named: "x")))
+    #expect(code == 75, "\(errors)")
+    let layout = SpoolLayout(root: root)
+    #expect(try SpoolReader(layout).waitingFiles() == 1)
+    #expect(try FileLock.acquire(layout.lock) != nil)
+    #expect(try SpoolReader(layout).jobs().isEmpty)
+  }
+
+  @Test func submitWarnsOfAModelThatIsNotMade() throws {
+    for (kind, state) in [
+      ("train", .failed), ("train", .cancelled), ("sample", .done), ("train", .queued),
+      ("train", .done),
+    ] as [(String, JobState)] {
+      try admit("\(kind)-\(state)", kind: kind, state)
+    }
+    // One that is made makes up for a newer one that is not.
+    try admit("train-done", kind: "train", .failed)
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    for (model, doubt) in [
+      ("train-failed", "train train-failed (job 1) failed"),
+      ("train-cancelled", "train train-cancelled (job 2) was cancelled"),
+      ("sample-done", "sample sample-done (job 3) is not a train job"),
+      ("train-queued", nil), ("train-done", nil), (6, "train train-done (job 6) failed"), (5, nil),
+      ("absent", "there is no job absent"), (99, "there is no job 99"),
+    ] as [(JSONValue, String?)] {
+      var job = try #require(Bench.job(named: "x").object)
+      job["model"] = ["job": model]
+      let (_, errors, code) = try ddpmctl("submit", bench.file(.object(job)))
+      #expect(code == 0)
+      if let doubt {
+        #expect(errors.hasPrefix("warning: $.model.job: \(doubt)"), "\(errors)")
+      } else {
+        #expect(errors == "")
+      }
+    }
   }
 
   @Test func submitPrintsTheNumberAlone() throws {
@@ -93,7 +143,7 @@ import Testing
     #expect(code == expected)
     switch state {
     case .done: #expect(errors.contains(bench.layout.jobDirectory(1).results))
-    case .failed: #expect(errors.contains("failed: the reason; see: ddpmctl logs 1"))
+    case .failed: #expect(errors.hasSuffix("failed: the reason\n"))
     default: #expect(errors.contains("was cancelled"))
     }
     #expect(try ddpmctl("watch", "x").code == expected)
@@ -133,6 +183,8 @@ import Testing
     let status = try JSONValue(parsing: ddpmctl("status", "--json").output)
     #expect(status["daemon"] == .some(.null))
     #expect(status["jobs"]?["done"] == 1)
+    #expect(status["waiting_files"] == 0)
+    #expect(status["rejected_files"] == 0)
     #expect(try ddpmctl("results", "b").output == bench.layout.jobDirectory(2).results + "\n")
   }
 
@@ -141,10 +193,96 @@ import Testing
     let list = try ddpmctl("list").output.split(separator: "\n")
     #expect(list.count == 2)
     #expect(list.last?.hasPrefix("1    a     sample  failed") == true)
-    let show = try ddpmctl("show", "1").output
-    #expect(show.contains("failed: no luck"))
+    #expect(list.last?.hasSuffix("  no luck") == true)
     #expect(try ddpmctl("show", "nobody").errors.contains("there is no job nobody"))
-    #expect(try ddpmctl("status").output.contains("ddpmd is not running"))
+    let status = try ddpmctl("status").output
+    #expect(status.contains("ddpmd is not running"))
+    #expect(status.contains("sample a (job 1): failed: no luck"))
+  }
+
+  @Test func showSaysEverythingOnce() throws {
+    try admit("a", .failed, reason: "no luck")
+    let before = try ddpmctl("show", "1").output
+    #expect(before.contains("failed: no luck"))
+    #expect(!before.contains("Attempt"))
+    #expect(!before.contains("submit-"))
+    #expect(before.hasSuffix("ddpmctl show 1 --job\n"))
+    let history = try AppendLog(bench.layout.jobDirectory(1).events)
+    for event in [
+      JobEvent(time: .now(), kind: .started, attempt: 1),
+      JobEvent(
+        time: .now(), kind: .failed, attempt: 1, reason: "no luck",
+        logLines: ["draws", "error: no luck"]),
+    ] { try history.append(event.line) }
+    let after = try ddpmctl("show", "1").output
+    #expect(after.split(separator: "no luck", omittingEmptySubsequences: false).count == 2)
+    #expect(after.contains("    | draws\n"))
+    #expect(after.contains("Attempt"))
+    #expect(try JobSpec(json: JSONValue(parsing: ddpmctl("show", "1", "--job").output)).name == "a")
+  }
+
+  @Test func crashesPointToTheLog() throws {
+    try admit("a", .queued)
+    var entry = QueueEntry(id: 1)
+    (entry.crashes, entry.reason) = (5, "it crashed")
+    try JobQueue(bench.layout).move(entry, from: .queued, to: .failed)
+    #expect(try ddpmctl("watch", "a").errors.hasSuffix("it crashed; see: ddpmctl logs 1\n"))
+  }
+
+  @Test func deferredJobsSayWhyAndUntilWhen() throws {
+    try admit("a", .queued)
+    var entry = QueueEntry(id: 1)
+    let time = Timestamp(milliseconds: Timestamp.now().milliseconds + 3_600_000)
+    (entry.reason, entry.notBefore) = ("no space", time)
+    try JobQueue(bench.layout).move(entry, from: .queued, to: .deferred)
+    let words = "deferred: no space; tries again at \(time)"
+    #expect(try ddpmctl("show", "a").output.contains(words))
+    #expect(try ddpmctl("status").output.contains(words))
+    #expect(try ddpmctl("results", "a").errors.contains(words))
+    #expect(try ddpmctl("list").output.hasSuffix("  no space; tries again at \(time)\n"))
+    let watching = try bench.start("watch", "a")
+    usleep(300_000)
+    watching.interrupt()
+    #expect(
+      try watching.end().errors.contains(
+        "sample a (job 1): no space; tries again at \(time)"))
+  }
+
+  @Test func withoutADaemonNothingRuns() throws {
+    try admit("a", .running)
+    let progress = Jobs.Progress(step: 7, steps: 12, imagesPerSecond: 41, secondsLeft: 3)
+    try AtomicFile.write(
+      progress.json.serialized(), to: bench.layout.jobDirectory(1).progress)
+    func texts() throws -> String {
+      try ddpmctl("list").output + ddpmctl("status").output + ddpmctl("show", "a").output
+    }
+    let dead = try texts()
+    #expect(dead.split(separator: "interrupted", omittingEmptySubsequences: false).count == 5)
+    #expect(!dead.contains("images/s"))
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    let live = try texts()
+    #expect(!live.contains("interrupted"))
+    #expect(live.contains("41.0 images/s"))
+  }
+
+  @Test func ofSeveralJobsWithOneNameItSaysWhichIsMeant() throws {
+    for state in [.done, .queued, .done] as [JobState] { try admit("a", state) }
+    let results = try ddpmctl("results", "a")
+    #expect(results.output == bench.layout.jobDirectory(3).results + "\n")
+    #expect(results.errors == "3 jobs are named a; job 3 is meant\n")
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    let cancel = try ddpmctl("cancel", "a")
+    #expect(cancel.code == 0)
+    #expect(cancel.errors.hasPrefix("3 jobs are named a; job 2 is meant\n"))
+    #expect(try JobQueue(bench.layout).find(2)?.entry.cancelRequested == true)
+  }
+
+  @Test func theSpoolMayBeNamedBeforeTheCommand() throws {
+    for words in [["--root", "/absent", "list"], ["list", "--root", "/absent"]] {
+      #expect(try bench.run(words).errors.contains("there is no spool in /absent"))
+    }
   }
 
   @Test func cancelWritesACommand() throws {
@@ -179,5 +317,10 @@ import Testing
     #expect(try ddpmctl("list", "--no-such-flag").code == 64)
     #expect(try ddpmctl("show", "a/b").code == 64)
     #expect(try ddpmctl("submit").code == 64)
+    #expect(try ddpmctl("show", "0").errors.contains("allowed is a job's number, from 1 on"))
+    let wrong = try ddpmctl("lsit")
+    #expect(wrong.code == 64)
+    #expect(wrong.errors.contains(#"there is no command "lsit"; did you mean "list"?"#))
+    #expect(try ddpmctl("--version").output == "\(ddpmdVersion)\n")
   }
 }

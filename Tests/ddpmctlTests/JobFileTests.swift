@@ -60,6 +60,22 @@ import Testing
   }
 
   @Test(arguments: [
+    ("x", "/f/g/x"), ("./x", "/f/g/x"), ("../x", "/f/x"), ("a/.././b//c/", "/f/g/b/c"),
+    ("../../../x", "/x"), (".", "/f/g"), ("../..", "/"), ("..x/.y", "/f/g/..x/.y"),
+    ("/a/../b", "/a/../b"),
+  ])
+  func absolutePathsHaveNoDots(_ path: String, _ absolute: String) {
+    #expect(absolutePath(path, in: "/f/g") == absolute)
+  }
+
+  @Test func aHomeFolderIsNotTakenForAFolderNamedTilde() throws {
+    try withFile(Self.text.replacing("data/x.npy", with: "~/x.npy")) { folder in
+      let refusal = #expect(throws: Refusal.self) { try JobFile(folder.path + "/job.json") }
+      #expect(refusal?.message.contains("~ is not expanded") == true)
+    }
+  }
+
+  @Test(arguments: [
     ("{", ":1:2: the text ends where a key in double quotes or '}' is expected"),
     ("[]", #": $: found an empty array, allowed is an object whose "kind" is "train" or "sample""#),
     (

@@ -22,13 +22,15 @@ struct List: ParsableCommand {
     try spool.requireSpool()
     let jobs = try attempt { try spool.reader.jobs() }
     let views = jobs.filter { state.isEmpty || state.contains($0.state) }
-      .map { JobView($0, in: spool.layout) }
+      .map(spool.view)
     if json {
       print(JSONValue.array(views.map(\.json)).serialized(pretty: true))
     } else if views.isEmpty {
       say("no jobs; submit one with: \(spool.command("submit FILE"))")
     } else {
-      print(table([["JOB", "NAME", "KIND", "STATE", "PROGRESS", "AGE"]] + views.map(row)))
+      let text = table(
+        [["JOB", "NAME", "KIND", "STATE", "PROGRESS", "AGE", "REASON"]] + views.map(row))
+      for line in text.split(separator: "\n") { print(cut(line)) }
     }
   }
 
@@ -36,7 +38,15 @@ struct List: ParsableCommand {
     [
       "\(view.id)", view.name, view.kind, view.stateText, view.progressText,
       view.job.envelope.map { ageText($0.submitted) } ?? "?",
+      view.reason?.split(separator: "\n").first.map(String.init) ?? "",
     ]
+  }
+
+  /// A row stays on its line where somebody looks at it; 'show' says the rest.
+  private func cut(_ line: Substring) -> String {
+    let width = Terminal.output.width
+    return Terminal.output.isInteractive && line.count > width
+      ? line.prefix(width - 3) + "..." : String(line)
   }
 }
 

@@ -4,11 +4,12 @@ import Spool
 
 struct Results: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print the path of a finished job's results.")
+    abstract: "Print the path of a finished job's results.",
+    discussion: "Of several jobs with one name the newest is meant, also if it has no results.")
 
   @OptionGroup var spool: SpoolOptions
 
-  @Argument(help: "The job's number or name.")
+  @Argument(help: "The job's number or name.", transform: jobReference)
   var job: JobReference
 
   func run() throws {

@@ -13,7 +13,10 @@ struct Show: ParsableCommand {
   @Flag(help: "Print JSON: the job with its events, and its file with every default filled in.")
   var json = false
 
-  @Argument(help: "The job's number or name.")
+  @Flag(name: .customLong("job"), help: "Print the job's file alone, every default filled in.")
+  var jobFile = false
+
+  @Argument(help: "The job's number or name.", transform: jobReference)
   var job: JobReference
 
   func run() throws {
@@ -26,15 +29,26 @@ struct Show: ParsableCommand {
       print(JSONValue.object(object).serialized(pretty: true))
       return
     }
-    var rows = [["State", stateText(view)]]
+    if jobFile {
+      guard let spec = view.job.envelope?.spec else {
+        throw Refusal("this ddpmctl cannot read \(view.directory.job)")
+      }
+      print(spec.json.serialized(pretty: true))
+      return
+    }
+    var rows = [["State", view.stateAndReason]]
     if let line = view.progressLine {
       rows.append(["Progress", line.facts.joined(separator: ", ")])
     }
-    rows.append(["Attempt", "\(view.job.entry.attempt)"])
+    if events.contains(where: { $0.kind == .started }) {
+      rows.append(["Attempt", "\(view.job.entry.attempt)"])
+    }
     if let envelope = view.job.envelope {
+      // The names that ddpmctl itself chooses say nothing.
+      let name =
+        Submission.Token(fileName: envelope.fileName) == nil ? ", as \(envelope.fileName)" : ""
       rows.append([
-        "Submitted",
-        "\(envelope.submitted) by \(userName(envelope.submitter)), as \(envelope.fileName)",
+        "Submitted", "\(envelope.submitted) by \(userName(envelope.submitter))\(name)",
       ])
     }
     rows.append(["Directory", view.directory.path])
@@ -44,23 +58,16 @@ struct Show: ParsableCommand {
     if !events.isEmpty {
       print("\nEvents")
       for event in events {
-        print("  \(event.time)  \(event.kind.rawValue)\(detail(event))")
-        for line in event.logLines { print("    | \(line)") }
+        let attempt = event.attempt > 0 ? ", attempt \(event.attempt)" : ""
+        // What the state says already is not said again, nor what a worker also wrote to its log.
+        let isSaid = event == events.last && event.reason == view.job.entry.reason
+        let reason = isSaid ? "" : event.reason.map { ": \($0)" } ?? ""
+        print("  \(event.time)  \(event.kind.rawValue)\(attempt)\(reason)")
+        for line in event.logLines where !(event.reason.map(line.contains) ?? false) {
+          print("    | \(line)")
+        }
       }
     }
-    if let spec = view.job.envelope?.spec {
-      print("\nJob")
-      print(spec.json.serialized(pretty: true))
-    }
-  }
-
-  private func stateText(_ view: JobView) -> String {
-    view.stateText + (view.job.entry.reason.map { ": \($0)" } ?? "")
-      + (view.job.entry.notBefore.map { ", until \($0)" } ?? "")
-  }
-
-  private func detail(_ event: JobEvent) -> String {
-    (event.attempt > 0 ? ", attempt \(event.attempt)" : "")
-      + (event.reason.map { ": \($0)" } ?? "")
+    print("\nIts job file: \(spool.command("show \(view.id) --job"))")
   }
 }

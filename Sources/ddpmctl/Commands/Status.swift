@@ -17,18 +17,20 @@ struct Status: ParsableCommand {
     try spool.requireSpool()
     let daemon = try attempt { try spool.reader.daemon() }
     let jobs = try attempt { try spool.reader.jobs() }
-    let running = jobs.filter { $0.state == .running }.map { JobView($0, in: spool.layout) }
+    let running = jobs.filter { $0.state == .running }.map(spool.view)
+    let waiting = jobs.filter { $0.state != .running && !$0.state.isFinal }.map(spool.view)
+    let failed = jobs.filter { $0.state == .failed }.map(spool.view)
     let counts = JobState.allCases.map { state in
       (state: state, count: jobs.count { $0.state == state })
     }
-    let refused = try attempt {
-      try Directory.names(in: spool.layout.rejected).filter { $0.hasSuffix(".reason") }.count
-    }
+    let arrived = try attempt { try spool.reader.waitingFiles() }
+    let refused = try attempt { try spool.reader.rejectedFiles() }
     if json {
       let counts = JSONObject(counts.map { ($0.state.rawValue, .integer($0.count)) })
       let object: JSONValue = [
         "daemon": daemon.map { ["pid": .integer($0)] } ?? nil,
         "jobs": .object(counts), "running": .array(running.map(\.json)),
+        "waiting_files": arrived.map { .integer($0) } ?? nil,
         "rejected_files": .integer(refused), "spool": .string(spool.layout.spool),
         "state": .string(spool.layout.state),
       ]
@@ -39,10 +41,20 @@ struct Status: ParsableCommand {
       daemon.map { "ddpmd is running (process \($0))" }
         ?? "ddpmd is not running; start it with: \(spool.startCommand)")
     for view in running {
-      print("  " + (view.progressLine?.plain ?? "\(view.title): starting"))
+      let progress = view.progressLine.map { $0.facts.joined(separator: ", ") } ?? "starting"
+      print("  \(view.title): \(view.isInterrupted ? view.stateAndReason : progress)")
     }
-    let summary = counts.filter { $0.count > 0 }.map { "\($0.count) \($0.state.rawValue)" }
+    // What failed last explains itself; what failed long ago is in the list.
+    for view in waiting.filter({ $0.reason != nil }) + failed.suffix(3) {
+      print("  \(view.title): \(view.stateAndReason)")
+    }
+    let summary = counts.filter { $0.count > 0 }.map { state, count in
+      "\(count) \(state == .running && daemon == nil ? "interrupted" : state.rawValue)"
+    }
     print("jobs: \(summary.isEmpty ? "none" : summary.joined(separator: ", "))")
+    if let arrived, arrived > 0 {
+      print("waiting files: \(arrived), to be taken in from \(spool.layout.drop)")
+    }
     if refused > 0 {
       print("refused files: \(refused), each with its reason, in \(spool.layout.rejected)")
     }

@@ -7,8 +7,8 @@ struct Submit: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Submit a job file; print the job's number.",
     discussion: """
-      The file is checked first. Relative paths in it are taken from its folder. With --wait the \
-      exit code is the job's own outcome: 0 done, 1 failed, 2 cancelled. Ctrl-C while waiting \
+      The file is checked first. Relative paths in it are taken from its folder. A private spool \
+      (--root) that is not there yet is made. With --wait the exit code is the job's own outcome: 0 done, 1 failed, 2 cancelled. Ctrl-C while waiting \
       leaves the job alone.
       """)
 
@@ -22,8 +22,11 @@ struct Submit: ParsableCommand {
 
   func run() throws {
     let file = try JobFile(file)
-    try spool.requireSpool()
+    try spool.createSpool()
     for sentence in file.missingFiles { say("warning: \(sentence)") }
+    if case .sample(let sample) = file.spec.work, let doubt = try spool.doubt(about: sample.model) {
+      say("warning: $.model.job: \(doubt); the job fails unless that changes before it runs")
+    }
     let interrupt = Interrupt()
     let token = try attempt { try Submission.submit(file.bytes, to: spool.layout) }
     if wait {
@@ -38,6 +41,22 @@ struct Submit: ParsableCommand {
 }
 
 extension SpoolOptions {
+  /// Why a model may not be there when a job wants it, as far as the queue tells.
+  fileprivate func doubt(about model: ModelReference) throws -> String? {
+    let reference: JobReference
+    switch model {
+    case .path: return nil
+    case .job(let id): reference = .number(id)
+    case .jobNamed(let name): reference = .name(name)
+    }
+    let jobs = try attempt { try reader.jobs(reference) }.map(view)
+    let makers = jobs.filter { $0.kind != "sample" }
+    if makers.contains(where: { $0.job.state == .done || !$0.job.state.isFinal }) { return nil }
+    if let maker = makers.last { return ending(of: maker) }
+    if let other = jobs.last { return "\(other.title) is not a train job" }
+    return "there is no job \(reference) so far"
+  }
+
   /// Waits a short while for the daemon's decision on a job or command; the job's number.
   ///
   /// Throws: the exit code where it was refused, or not decided in time.

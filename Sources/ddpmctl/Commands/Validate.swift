@@ -15,15 +15,15 @@ struct Validate: ParsableCommand {
 
   func run() throws {
     var code: ExitCode?
-    for name in files {
+    for path in files {
       do {
-        let file = try JobFile(name)
+        let file = try JobFile(path)
         if json {
           print(file.spec.json.serialized(pretty: true))
         } else {
-          print("\(name): a good \(file.spec.kind) job, \(file.spec.name)")
+          print("\(file.name): a good \(file.spec.kind) job, \(file.spec.name)")
         }
-        for sentence in file.missingFiles { say("\(name): warning: \(sentence)") }
+        for sentence in file.missingFiles { say("\(file.name): warning: \(sentence)") }
       } catch let refusal as Refusal {
         say(refusal.message)
         code = refusal.code

@@ -13,7 +13,9 @@ struct Watch: ParsableCommand {
 
   @OptionGroup var spool: SpoolOptions
 
-  @Argument(help: "The job's number or name. Default: the job that runs, or runs next.")
+  @Argument(
+    help: "The job's number or name. Default: the job that runs, or runs next.",
+    transform: jobReference)
   var job: JobReference?
 
   func run() throws {
