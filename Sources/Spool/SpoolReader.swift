@@ -67,7 +67,7 @@ public struct SpoolReader: Sendable {
   /// How many files in `drop/` wait to be taken in; nil for those who may not look.
   public func waitingFiles() throws(SystemError) -> Int? {
     do {
-      return try Directory.names(in: layout.drop).count(where: SubmittedFile.isCandidate)
+      return try Directory.names(in: layout.drop).count { !SubmittedFile.isHidden($0) }
     } catch  where error.isPermissionDenied {
       return nil
     }

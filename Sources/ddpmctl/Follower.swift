@@ -39,7 +39,10 @@ struct Follower {
         // Admission takes a moment; that is not worth a word.
         if looks < 4 { continue }
         lookForDaemon()
-        line.show("the job waits in \(options.layout.drop) to be taken in")
+        let problem = try attempt { try options.reader.daemonProblem() }
+        line.show(
+          "the job waits in \(options.layout.drop) to be taken in"
+            + (problem.map { ": \($0)" } ?? ""))
       } else {
         line.clear()
         throw Refusal(

@@ -266,6 +266,19 @@ import Testing
     #expect(live.contains("41.0 images/s"))
   }
 
+  @Test func whatKeepsTheDaemonFromItsWorkIsPassedOn() throws {
+    let lock = try #require(try FileLock.acquire(bench.layout.lock))
+    defer { lock.release() }
+    try AtomicFile.write("the disk is full\n", to: bench.layout.problem)
+    #expect(try ddpmctl("status").output.contains("the disk is full"))
+    let submission = try ddpmctl("submit", bench.file(Bench.job(named: "x")))
+    #expect(submission.code == 75)
+    #expect(submission.errors.contains("cannot take the job in yet: the disk is full"))
+    let status = try JSONValue(parsing: ddpmctl("status", "--json").output)
+    #expect(status["daemon"]?["problem"] == "the disk is full")
+    #expect(status["waiting_files"] == 1)
+  }
+
   @Test func ofSeveralJobsWithOneNameItSaysWhichIsMeant() throws {
     for state in [.done, .queued, .done] as [JobState] { try admit("a", state) }
     let results = try ddpmctl("results", "a")

@@ -16,6 +16,7 @@ struct Status: ParsableCommand {
   func run() throws {
     try spool.requireSpool()
     let daemon = try attempt { try spool.reader.daemon() }
+    let problem = try attempt { try spool.reader.daemonProblem() }
     let jobs = try attempt { try spool.reader.jobs() }
     let running = jobs.filter { $0.state == .running }.map(spool.view)
     let waiting = jobs.filter { $0.state != .running && !$0.state.isFinal }.map(spool.view)
@@ -28,7 +29,9 @@ struct Status: ParsableCommand {
     if json {
       let counts = JSONObject(counts.map { ($0.state.rawValue, .integer($0.count)) })
       let object: JSONValue = [
-        "daemon": daemon.map { ["pid": .integer($0)] } ?? nil,
+        "daemon": daemon.map {
+          ["pid": .integer($0), "problem": problem.map { .string($0) } ?? nil]
+        } ?? nil,
         "jobs": .object(counts), "running": .array(running.map(\.json)),
         "waiting_files": arrived.map { .integer($0) } ?? nil,
         "rejected_files": .integer(refused), "spool": .string(spool.layout.spool),
@@ -40,6 +43,7 @@ struct Status: ParsableCommand {
     print(
       daemon.map { "ddpmd is running (process \($0))" }
         ?? "ddpmd is not running; start it with: \(spool.startCommand)")
+    if let problem { print("  \(problem)") }
     for view in running {
       let progress = view.progressLine.map { $0.facts.joined(separator: ", ") } ?? "starting"
       print("  \(view.title): \(view.isInterrupted ? view.stateAndReason : progress)")

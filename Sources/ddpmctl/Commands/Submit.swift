@@ -76,6 +76,10 @@ extension SpoolOptions {
           "ddpmd is not running; the \(what) lies in \(file) and will be taken in when it starts: "
             + startCommand, Exit.undecided)
       }
+      if look >= 4, let problem = try attempt({ try reader.daemonProblem() }) {
+        throw Refusal(
+          "ddpmd cannot take the \(what) in yet: \(problem); it lies in \(file)", Exit.undecided)
+      }
       if !interrupt.pause() {
         throw Refusal("stopped waiting; the \(what) lies in \(file)", Exit.interrupted)
       }
