@@ -50,6 +50,24 @@ final class Bench: Sendable {
   func run(_ arguments: [String]) throws -> (output: String, errors: String, code: Int32) {
     try Invocation(arguments, root: root).end()
   }
+
+  /// Admits a job named `name` and leaves it in `state`.
+  func admit(
+    _ name: String, kind: String = "sample", _ state: JobState, reason: String? = nil
+  ) throws {
+    let daemon = try AdmittingDaemon(self, end: state, reason: reason)
+    defer { daemon.stop() }
+    let token = try Submission.submit(
+      Array(Self.job(named: name, kind: kind).serialized().utf8), to: layout)
+    while true {
+      if case .accepted(let id) = try Submission.outcome(of: token, in: layout),
+        try JobQueue(layout).state(of: id) == state
+      {
+        return
+      }
+      usleep(1000)
+    }
+  }
 }
 
 /// A running `ddpmctl`.

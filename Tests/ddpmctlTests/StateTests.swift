@@ -1,0 +1,135 @@
+import DurableIO
+import Foundation
+import Jobs
+import Spool
+import StrictJSON
+import Testing
+
+/// What the real program says of jobs and of the daemon, to people and to scripts.
+@Suite(.timeLimit(.minutes(1))) struct StateTests {
+  private let bench: Bench
+
+  init() throws { bench = try Bench() }
+
+  private func ddpmctl(_ arguments: String...) throws -> (
+    output: String, errors: String, code: Int32
+  ) {
+    try bench.run(arguments)
+  }
+
+  @Test func scriptsReadJSON() throws {
+    try bench.admit("a", .failed, reason: "no luck")
+    try bench.admit("b", .done)
+    // The worker's last word, sent before its last step.
+    let progress = Jobs.Progress(step: 7, steps: 12, loss: 0.5, secondsLeft: 3)
+    try AtomicFile.write(
+      progress.json.serialized(), to: bench.layout.jobDirectory(2).progress)
+    let list = try JSONValue(parsing: ddpmctl("list", "--json").output)
+    #expect(list.array?.map { $0["name"] } == ["a", "b"])
+    #expect(list.array?.map { $0["state"] } == ["failed", "done"])
+    #expect(list.array?.first?["reason"] == "no luck")
+    let done = try JSONValue(parsing: ddpmctl("list", "--json", "--state", "done").output)
+    #expect(done.array?.count == 1)
+    #expect(done.array?.first?["progress"] == ["step": 12, "steps": 12, "loss": 0.5])
+    let show = try JSONValue(parsing: ddpmctl("show", "--json", "b").output)
+    #expect(show["id"] == 2)
+    #expect(try JobSpec(json: #require(show["job"])).name == "b")
+    let status = try JSONValue(parsing: ddpmctl("status", "--json").output)
+    #expect(status["daemon"] == .some(.null))
+    #expect(status["jobs"]?["done"] == 1)
+    #expect(status["waiting_files"] == 0)
+    #expect(status["rejected_files"] == 0)
+    #expect(try ddpmctl("results", "b").output == bench.layout.jobDirectory(2).results + "\n")
+  }
+
+  @Test func peopleReadTables() throws {
+    try bench.admit("a", .failed, reason: "no luck")
+    let list = try ddpmctl("list").output.split(separator: "\n")
+    #expect(list.count == 2)
+    #expect(list.last?.hasPrefix("1    a     sample  failed") == true)
+    #expect(list.last?.hasSuffix("  no luck") == true)
+    #expect(try ddpmctl("show", "nobody").errors.contains("there is no job nobody"))
+    let status = try ddpmctl("status").output
+    #expect(status.contains("ddpmd is not running"))
+    #expect(status.contains("sample a (job 1): failed: no luck"))
+  }
+
+  @Test func showSaysEverythingOnce() throws {
+    try bench.admit("a", .failed, reason: "no luck")
+    let before = try ddpmctl("show", "1").output
+    #expect(before.contains("failed: no luck"))
+    #expect(!before.contains("Attempt"))
+    #expect(!before.contains("submit-"))
+    #expect(before.hasSuffix("ddpmctl show 1 --job\n"))
+    let history = try AppendLog(bench.layout.jobDirectory(1).events)
+    for event in [
+      JobEvent(time: .now(), kind: .started, attempt: 1),
+      JobEvent(
+        time: .now(), kind: .failed, attempt: 1, reason: "no luck",
+        logLines: ["draws", "error: no luck"]),
+    ] { try history.append(event.line) }
+    let after = try ddpmctl("show", "1").output
+    #expect(after.split(separator: "no luck", omittingEmptySubsequences: false).count == 2)
+    #expect(after.contains("    | draws\n"))
+    #expect(after.contains("Attempt"))
+    #expect(try JobSpec(json: JSONValue(parsing: ddpmctl("show", "1", "--job").output)).name == "a")
+  }
+
+  @Test func crashesPointToTheLog() throws {
+    try bench.admit("a", .queued)
+    var entry = QueueEntry(id: 1)
+    (entry.crashes, entry.reason) = (5, "it crashed")
+    try JobQueue(bench.layout).move(entry, from: .queued, to: .failed)
+    #expect(try ddpmctl("watch", "a").errors.hasSuffix("it crashed; see: ddpmctl logs 1\n"))
+  }
+
+  @Test func deferredJobsSayWhyAndUntilWhen() throws {
+    try bench.admit("a", .queued)
+    var entry = QueueEntry(id: 1)
+    let time = Timestamp(milliseconds: Timestamp.now().milliseconds + 3_600_000)
+    (entry.reason, entry.notBefore) = ("no space", time)
+    try JobQueue(bench.layout).move(entry, from: .queued, to: .deferred)
+    let words = "deferred: no space; tries again at \(time)"
+    #expect(try ddpmctl("show", "a").output.contains(words))
+    #expect(try ddpmctl("status").output.contains(words))
+    #expect(try ddpmctl("results", "a").errors.contains(words))
+    #expect(try ddpmctl("list").output.hasSuffix("  no space; tries again at \(time)\n"))
+    let watching = try bench.start("watch", "a")
+    usleep(300_000)
+    watching.interrupt()
+    #expect(
+      try watching.end().errors.contains(
+        "sample a (job 1): no space; tries again at \(time)"))
+  }
+
+  @Test func withoutADaemonNothingRuns() throws {
+    try bench.admit("a", .running)
+    let progress = Jobs.Progress(step: 7, steps: 12, imagesPerSecond: 41, secondsLeft: 3)
+    try AtomicFile.write(
+      progress.json.serialized(), to: bench.layout.jobDirectory(1).progress)
+    func texts() throws -> String {
+      try ddpmctl("list").output + ddpmctl("status").output + ddpmctl("show", "a").output
+    }
+    let dead = try texts()
+    #expect(dead.split(separator: "interrupted", omittingEmptySubsequences: false).count == 5)
+    #expect(!dead.contains("images/s"))
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    let live = try texts()
+    #expect(!live.contains("interrupted"))
+    #expect(live.contains("41.0 images/s"))
+  }
+
+  @Test func whatKeepsTheDaemonFromItsWorkIsPassedOn() throws {
+    let lock = try #require(try FileLock.acquire(bench.layout.lock))
+    defer { lock.release() }
+    try AtomicFile.write("the disk is full\n", to: bench.layout.problem)
+    #expect(try ddpmctl("status").output.contains("the disk is full"))
+    let submission = try ddpmctl("submit", bench.file(Bench.job(named: "x")))
+    #expect(submission.code == 75)
+    #expect(submission.errors.contains("cannot take the job in yet: the disk is full"))
+    let status = try JSONValue(parsing: ddpmctl("status", "--json").output)
+    #expect(status["daemon"]?["problem"] == "the disk is full")
+    #expect(status["waiting_files"] == 1)
+  }
+}
