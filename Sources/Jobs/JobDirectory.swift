@@ -14,14 +14,13 @@ public struct JobDirectory: Equatable, Sendable {
   public var log: String { path + "/log" }
   /// The latest `Progress`, replaced whole by the daemon.
   public var progress: String { path + "/progress.json" }
-  /// Locked (flock) by the worker as long as it lives; holds its process id.
+  /// Locked by the worker as long as it lives; holds its process id.
   public var lock: String { path + "/lock" }
   /// One JSON object a training step, appended by the worker.
   public var metrics: String { path + "/metrics.jsonl" }
-  /// The two newest checkpoints.
+  /// The newest checkpoints: two while a training run is under way, one when it has ended.
   public var checkpoints: String { path + "/checkpoints" }
   /// Results before they are whole.
-  /// The published results; absent until they are whole.
   public var resultsInProgress: String { path + "/results.partial" }
   /// The published results; absent until they are whole.
   public var results: String { path + "/results" }
