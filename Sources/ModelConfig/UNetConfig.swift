@@ -36,8 +36,6 @@ public struct UNetConfig: Equatable, Sendable {
   public var resnetTimeScaleShift = TimeScaleShift.default
   /// Whether the mid block has attention.
   public var addAttention = true
-  /// Number of classes of a class-conditional model; nil is unconditional. Refused in JSON for now.
-  public var numClassEmbeds: Int?
 
   /// diffusers' defaults, without blocks.
   public init() {}

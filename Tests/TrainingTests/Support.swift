@@ -1,5 +1,3 @@
-import DurableIO
-import Glibc
 import ModelConfig
 import Models
 import TensorCore
