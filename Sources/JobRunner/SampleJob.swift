@@ -9,14 +9,11 @@
 
 import Diffusion
 import DurableIO
-import Images
 import Jobs
 import ModelConfig
 import ModelFiles
 import Models
-import StrictJSON
 import TensorCore
-import TensorFiles
 import Training
 
 /// One run of a sample job.
@@ -32,8 +29,7 @@ final class SampleJob {
   private let denoisers: [UNetDenoiser]
   private let noise: InitialNoise?
   private let store: SampleStore
-  private let checkpoints: CheckpointStore
-  private let batches: [Range<Int>]
+  private let checkpoints: ChainCheckpoints
 
   private static let checkpointInterval = Duration.seconds(30)
 
@@ -49,17 +45,7 @@ final class SampleJob {
     try MemoryNeed(sampling: unet).check()
     let shape = Shape(1, model.unet.sampleSize, model.unet.sampleSize, model.unet.inChannels)
     imageShape = shape
-    switch spec.sampler {
-    case .ddpm:
-      sampler = AncestralSampler(model.scheduler)
-    case .ddim(let steps, let eta):
-      guard steps <= model.scheduler.numTrainTimesteps else {
-        throw .failed(
-          reason: "$.sampler.steps: found \(steps), allowed is 1 to"
-            + " \(model.scheduler.numTrainTimesteps), the steps of the model's chain")
-      }
-      sampler = DDIMSampler(model.scheduler, steps: steps, eta: eta)
-    }
+    sampler = try makeSampler(spec.sampler, model.scheduler)
     noise = try attempt {
       try inputs.initialNoise.map {
         try InitialNoise(path: $0.path, count: spec.count, imageShape: shape)
@@ -73,22 +59,21 @@ final class SampleJob {
     self.weights = weights
     pool = ThreadPool(threads: context.threads)
     denoisers = (0..<context.threads).map { _ in UNetDenoiser(unet, weights: weights.all) }
-    batches = Swift.stride(from: 0, to: spec.count, by: spec.batchSize).map {
+    let batches = Swift.stride(from: 0, to: spec.count, by: spec.batchSize).map {
       $0..<min($0 + spec.batchSize, spec.count)
     }
     let folder = Self.samples(in: context.directory)
-    let batches = batches
     store = try attempt { try SampleStore(path: folder, batches: batches, imageShape: shape) }
-    checkpoints = try attempt { try CheckpointStore(path: context.directory.checkpoints) }
+    checkpoints = try attempt { try ChainCheckpoints(path: context.directory.checkpoints) }
   }
 
   /// Draws what is missing and publishes the results.
   func run() throws(JobFailure) {
     let missing = try attempt { try store.missing(report: context.log) }
     let steps = sampler.timesteps.count
-    let done = (batches.count - missing.count) * steps
-    if done > 0 { context.log("\(batches.count - missing.count) batches were drawn before") }
-    var pace = Pace(total: batches.count * steps, done: done)
+    let done = (store.batches.count - missing.count) * steps
+    if done > 0 { context.log("\(store.batches.count - missing.count) batches were drawn before") }
+    var pace = Pace(total: store.batches.count * steps, done: done)
     for batch in missing { try draw(batch, &pace) }
     try attempt { try publish() }
   }
@@ -99,14 +84,16 @@ final class SampleJob {
       denoisers: denoisers, pool: pool)
     try attempt {
       try noise?.fill(batch.x, images: images)
-      try restore(batch)
+      if try checkpoints.restore(batch, report: context.log) {
+        context.log("continues image \(images.lowerBound) and on after step \(batch.position)")
+      }
     }
     pace.skip(batch.position)
     var lastCheckpoint = ContinuousClock.now
     while !batch.isFinished {
       let isAsked = context.shouldStop()
       if isAsked || ContinuousClock.now - lastCheckpoint > Self.checkpointInterval {
-        try attempt { try checkpoint(batch) }
+        try attempt { try checkpoints.write(batch) }
         lastCheckpoint = .now
       }
       if isAsked { throw .stopped }
@@ -123,33 +110,17 @@ final class SampleJob {
     try attempt { try store.write(images, batch.x) }
   }
 
-  /// Takes up the chains of this batch if the newest checkpoint is of them.
-  private func restore(_ batch: SamplingBatch) throws {
-    guard let checkpoint = try checkpoints.newest(report: context.log),
-      checkpoint.state["first_image"]?.int == batch.images.lowerBound,
-      let position = checkpoint.state["position"]?.int, position <= batch.steps
-    else { return }
-    try checkpoint.read("x", into: batch.x)
-    batch.resume(at: position)
-    context.log("continues image \(batch.images.lowerBound) and on after step \(position)")
-  }
-
-  private func checkpoint(_ batch: SamplingBatch) throws(ModelFileError) {
-    guard batch.position > 0 else { return }
-    try checkpoints.write(
-      step: batch.images.lowerBound * batch.steps + batch.position,
-      state: [
-        "first_image": .integer(batch.images.lowerBound), "position": .integer(batch.position),
-      ],
-      tensors: [(name: "x", values: batch.x)])
-  }
-
   private func publish() throws {
     let results = try ResultsFolder(context.directory)
-    let formats = Set(spec.output.formats)
-    if formats.contains(.npy) { try writeArray(to: results.path + "/samples.npy") }
-    if formats.contains(.png) { try writePictures(to: results.path + "/samples") }
-    if formats.contains(.grid) { try writeGrid(to: results.path + "/grid.png") }
+    let formats = SampleFormats(store: store, folder: results.path)
+    for format in spec.output.formats {
+      switch format {
+      case .npy: try formats.writeArray()
+      case .png: try formats.writePictures(shouldStop: context.shouldStop)
+      case .grid: try formats.writeGrid(log: context.log)
+      }
+    }
+    if context.shouldStop() { throw JobFailure.stopped }
     try results.publish(spec: job, inputs: inputs.json)
   }
 
@@ -162,39 +133,5 @@ final class SampleJob {
   /// Where finished batches are.
   private static func samples(in directory: JobDirectory) -> String {
     directory.path + "/samples"
-  }
-
-  private func writePictures(to folder: String) throws {
-    try Directory.create(folder)
-    let digits = String(spec.count - 1).count
-    for batch in batches {
-      if context.shouldStop() { throw JobFailure.stopped }
-      for (index, image) in zip(batch, try store.images(batch)) {
-        let name = String(repeating: "0", count: digits - String(index).count) + "\(index).png"
-        try AtomicFile.write(encodePNG(image.viewable), to: "\(folder)/\(name)", synced: false)
-      }
-    }
-  }
-
-  private func writeGrid(to path: String) throws {
-    let capacity = Pictures.gridCapacity(imageShape)
-    if capacity < spec.count { context.log("the grid shows the first \(capacity) images") }
-    var images: [Image] = []
-    for batch in batches where images.count < capacity { images += try store.images(batch) }
-    try Pictures.writeGrid(of: Array(images.prefix(capacity)), to: path)
-  }
-
-  private func writeArray(to path: String) throws(TensorFileError) {
-    let (batches, store) = (batches, store)
-    var held: (range: Range<Int>, images: [Image]) = (0..<0, [])
-    try unsafe writeNpy(
-      to: path, shape: [spec.count, imageShape.h, imageShape.w, imageShape.c]
-    ) { (index, pixels: UnsafeMutableBufferPointer<UInt8>) throws(TensorFileError) in
-      if !held.range.contains(index) {
-        let range = batches[index / spec.batchSize]
-        held = (range, try store.images(range))
-      }
-      unsafe _ = pixels.update(fromContentsOf: held.images[index - held.range.lowerBound].pixels)
-    }
   }
 }

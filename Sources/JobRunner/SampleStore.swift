@@ -8,9 +8,14 @@ import TensorFiles
 
 /// Finished batches on disk.
 struct SampleStore {
+  /// All batches of the job, in order.
+  let batches: [Range<Int>]
+  /// 1×H×W×C.
+  let imageShape: Shape
   private let path: String
-  private let batches: [Range<Int>]
-  private let shape: Shape
+
+  /// How many images the job has in all.
+  var count: Int { batches.last?.upperBound ?? 0 }
 
   /// The store in the folder `path`, made where missing, of a job that draws these batches.
   ///
@@ -18,7 +23,7 @@ struct SampleStore {
   init(path: String, batches: [Range<Int>], imageShape: Shape) throws(SystemError) {
     self.path = path
     self.batches = batches
-    shape = imageShape
+    self.imageShape = imageShape
     try Directory.create(path)
     try Directory.removeTemporaries(in: path)
   }
@@ -44,7 +49,7 @@ struct SampleStore {
 
   /// Stores a finished batch, `x` in [−1, 1], durably.
   func write(_ batch: Range<Int>, _ x: Tensor) throws(TensorFileError) {
-    try unsafe writeNpy(to: file(batch), shape: [batch.count, shape.h, shape.w, shape.c]) {
+    try unsafe writeNpy(to: file(batch), shape: shape(of: batch)) {
       (index, pixels: UnsafeMutableBufferPointer<UInt8>) throws(TensorFileError) in
       unsafe bytes(from: x.images(index..<index + 1), into: pixels)
     }
@@ -53,6 +58,7 @@ struct SampleStore {
   /// The images of a stored batch.
   func images(_ batch: Range<Int>) throws(TensorFileError) -> [Image] {
     let file = try open(batch)
+    let shape = imageShape
     var images: [Image] = []
     for index in 0..<batch.count {
       var pixels = [UInt8](repeating: 0, count: shape.count)
@@ -65,11 +71,22 @@ struct SampleStore {
     return images
   }
 
+  /// The job's first images, at most `count` of them.
+  func first(_ count: Int) throws(TensorFileError) -> [Image] {
+    var images: [Image] = []
+    for batch in batches where images.count < count { images += try self.images(batch) }
+    return Array(images.prefix(count))
+  }
+
   private func file(_ batch: Range<Int>) -> String { "\(path)/\(batch.lowerBound).npy" }
+
+  private func shape(of batch: Range<Int>) -> [Int] {
+    [batch.count, imageShape.h, imageShape.w, imageShape.c]
+  }
 
   private func open(_ batch: Range<Int>) throws(TensorFileError) -> NpyFile {
     let file = try NpyFile(path: file(batch))
-    guard file.holds(UInt8.self), file.shape == [batch.count, shape.h, shape.w, shape.c] else {
+    guard file.holds(UInt8.self), file.shape == shape(of: batch) else {
       throw .damaged(path: file.path, problem: "it does not hold the batch's \(batch.count) images")
     }
     return file

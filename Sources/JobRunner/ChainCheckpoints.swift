@@ -1,0 +1,33 @@
+import Diffusion
+import ModelFiles
+import StrictJSON
+
+/// The state of the batch under way in the middle of its chains, in the checkpoints of a sample job.
+struct ChainCheckpoints {
+  private let store: CheckpointStore
+
+  /// Checkpoints in the folder `path`, made where missing.
+  init(path: String) throws(ModelFileError) { store = try CheckpointStore(path: path) }
+
+  /// Stores the chains of `batch` where they are.
+  func write(_ batch: SamplingBatch) throws(ModelFileError) {
+    guard batch.position > 0 else { return }
+    try store.write(
+      step: batch.images.lowerBound * batch.steps + batch.position,
+      state: [
+        "first_image": .integer(batch.images.lowerBound), "position": .integer(batch.position),
+      ],
+      tensors: [(name: "x", values: batch.x)])
+  }
+
+  /// Takes up the chains of `batch` if the newest checkpoint is of them; says whether it is.
+  func restore(_ batch: SamplingBatch, report: (String) -> Void) throws(ModelFileError) -> Bool {
+    guard let checkpoint = try store.newest(report: report),
+      checkpoint.state["first_image"]?.int == batch.images.lowerBound,
+      let position = checkpoint.state["position"]?.int, position <= batch.steps
+    else { return false }
+    try checkpoint.read("x", into: batch.x)
+    batch.resume(at: position)
+    return true
+  }
+}
