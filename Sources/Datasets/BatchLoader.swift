@@ -1,4 +1,4 @@
-/// Batches of pixels in training's order, each read in the background while the one before it is
+/// Batches of pixels, and labels where there are any, in training's order, each read in the background while the one before it is
 /// used.
 ///
 /// A batch is a pure function of data set, order and step. An image that cannot be read is reported
@@ -7,12 +7,20 @@
 internal import Synchronization
 public import TensorCore
 
+/// What a step works with.
+public struct Batch: Equatable, Sendable {
+  /// Images×height×width×channels bytes.
+  public var pixels: [UInt8]
+  /// The class of each image; nil if the data set has no labels.
+  public var labels: [Int]?
+}
+
 /// Reads batches ahead. For one thread; it reads on another of its own.
 public final class BatchLoader {
   private let source: BatchSource
   private let reader = BackgroundThread()
   private var step: Int
-  private var pending: Pending<Result<[UInt8], DatasetError>>
+  private var pending: Pending<Result<Batch, DatasetError>>
 
   /// A loader whose first batch is that of `firstStep`, counted from 0.
   ///
@@ -28,8 +36,8 @@ public final class BatchLoader {
     pending = source.read(step: step, on: reader)
   }
 
-  /// The next step's batch, batchSize×height×width×channels bytes.
-  public func next() throws(DatasetError) -> [UInt8] {
+  /// The next step's batch, of batchSize images.
+  public func next() throws(DatasetError) -> Batch {
     let batch = pending.wait()
     step += 1
     pending = source.read(step: step, on: reader)
@@ -50,11 +58,11 @@ private final class BatchSource: Sendable {
     self.flips = flips
   }
 
-  func read(step: Int, on thread: BackgroundThread) -> Pending<Result<[UInt8], DatasetError>> {
+  func read(step: Int, on thread: BackgroundThread) -> Pending<Result<Batch, DatasetError>> {
     thread.run { Result { () throws(DatasetError) in try self.batch(step: step) } }
   }
 
-  private func batch(step: Int) throws(DatasetError) -> [UInt8] {
+  private func batch(step: Int) throws(DatasetError) -> Batch {
     let images = order.withLock { $0.batch(step: step, batchSize: batchSize) }
     let size = dataset.imageSize
     var pixels = [UInt8](repeating: 0, count: batchSize * size)
@@ -68,7 +76,8 @@ private final class BatchSource: Sendable {
         }
       }
     }
-    return pixels
+    return Batch(
+      pixels: pixels, labels: dataset.labels.map { labels in images.map { labels.numbers[$0] } })
   }
 }
 

@@ -2,8 +2,10 @@
 /// and 3×32×32 pixels, the colours one plane after the other.
 ///
 /// The path is one file, or a folder: then its `data_batch_*.bin`, the training set, or if it has
-/// none every `*.bin`, in the order of their names. Labels are not used.
+/// none every `*.bin`, in the order of their names. The classes' names are the lines of
+/// `batches.meta.txt` beside them, if it is there.
 
+internal import Glibc
 internal import TensorFiles
 
 /// The images of one or more CIFAR-10 batches.
@@ -56,6 +58,39 @@ struct CIFARDataset: Dataset {
       }
     } catch {
       throw DatasetError(files[batch].path, error)
+    }
+  }
+
+  /// The images' classes, under these names or those that the data set has.
+  func readLabels(names: [String]?) throws(DatasetError) -> Labels {
+    var numbers: [Int] = []
+    for file in files {
+      do throws(TensorFileError) {
+        for record in stride(from: 0, to: file.size, by: Self.recordSize) {
+          numbers.append(Int(try file.bytes(at: record, count: 1)[0]))
+        }
+      } catch {
+        throw DatasetError(file.path, error)
+      }
+    }
+    let first = files[0].path
+    let published = try Self.publishedNames(beside: first) ?? (0..<10).map(String.init)
+    return try Labels(numbers, names: names ?? published, path: first)
+  }
+
+  private static func publishedNames(beside batch: String) throws(DatasetError) -> [String]? {
+    let path =
+      (batch.split(separator: "/", omittingEmptySubsequences: false).dropLast() + [
+        "batches.meta.txt"
+      ]).joined(separator: "/")
+    guard unsafe access(path, F_OK) == 0 else { return nil }
+    do throws(TensorFileError) {
+      let file = try ByteFile(path: path)
+      let text = String(
+        decoding: try file.bytes(at: 0, count: min(file.size, 1 << 16)), as: UTF8.self)
+      return text.split { $0.isNewline }.map(String.init)
+    } catch {
+      throw DatasetError(path, error)
     }
   }
 

@@ -13,6 +13,8 @@ public protocol Dataset: Sendable {
   var width: Int { get }
   /// Bytes of a pixel.
   var channels: Int { get }
+  /// The images' classes; nil if they have none.
+  var labels: Labels? { get }
 
   /// Writes image `index` as height×width×channels bytes.
   ///
@@ -21,6 +23,9 @@ public protocol Dataset: Sendable {
 }
 
 extension Dataset {
+  /// None.
+  public var labels: Labels? { nil }
+
   /// Bytes of one image.
   public var imageSize: Int { height * width * channels }
 
@@ -82,23 +87,44 @@ public enum DatasetFormat: String, CaseIterable, Sendable {
 /// `size`×`size`×`channels` bytes, resampled and converted where the files differ.
 ///
 /// - limit: only the first `limit` images are used.
+/// - labels: where the images' classes are; nil reads none.
 /// - threads: share the checking of a folder's files.
 /// - report: told, a line each, of all files at fault where the error, which names one, cannot.
 public func openDataset(
   path: String, format: DatasetFormat, size: Int, channels: Int, limit: Int? = nil,
-  threads: Int = 1, report: (String) -> Void = { _ in }
+  labels: LabelSource? = nil, threads: Int = 1, report: (String) -> Void = { _ in }
 ) throws(DatasetError) -> any Dataset {
   precondition(size > 0 && channels > 0 && (limit ?? 1) > 0, "nothing would be read")
   let stored: any Dataset
+  let known: Labels?
   switch format {
   case .images:
     return try ImageFolderDataset(
-      path: path, size: size, channels: channels, limit: limit, threads: threads,
-      report: report)
-  case .idx: stored = try IDXDataset(path: path, limit: limit)
-  case .cifar10: stored = try CIFARDataset(path: path, limit: limit)
-  case .npy: stored = try NpyDataset(path: path, limit: limit)
+      path: path, size: size, channels: channels, limit: limit, labelled: labels != nil,
+      threads: threads, report: report)
+  case .idx:
+    stored = try IDXDataset(path: path, limit: limit)
+    known = try labels.map { source throws(DatasetError) in try .ofIDX(path, source) }
+  case .cifar10:
+    let batches = try CIFARDataset(path: path, limit: limit)
+    stored = batches
+    known = try labels.map { source throws(DatasetError) in
+      try batches.readLabels(names: source.names)
+    }
+  case .npy:
+    stored = try NpyDataset(path: path, limit: limit)
+    known = try labels.map { source throws(DatasetError) in try .ofNpy(path, source) }
   }
-  if stored.height == size && stored.width == size && stored.channels == channels { return stored }
-  return try ConvertedDataset(stored, path: path, size: size, channels: channels)
+  let fits = stored.height == size && stored.width == size && stored.channels == channels
+  let images =
+    fits ? stored : try ConvertedDataset(stored, path: path, size: size, channels: channels)
+  guard let known else { return images }
+  guard known.numbers.count == images.count || limit != nil && known.numbers.count > images.count
+  else {
+    throw DatasetError(
+      path: path,
+      problem:
+        "it has \(images.count) images and \(known.numbers.count) labels; each image needs one")
+  }
+  return LabelledDataset(images, known)
 }

@@ -51,7 +51,7 @@ internal import TensorFiles
   /// Checks that nothing follows, and with it the checksum.
   func expectEnd() throws(TensorFileError) {
     guard try read(1).isEmpty else {
-      throw .damaged(path: path, problem: "it goes on after the last image")
+      throw .damaged(path: path, problem: "it goes on after its last element")
     }
   }
 }

@@ -7,6 +7,9 @@
 /// decoded within `Budget`, they are, once, and stay in memory: every damaged file is then found
 /// before training starts. Larger folders are decoded as images are needed, and a file damaged in
 /// its middle is named when it is reached.
+///
+/// **Labels**, where they are wanted: an image's class is the subfolder of the folder that it is in,
+/// at whatever depth; classes are numbered in the order of their names' bytes.
 
 internal import Images
 internal import Synchronization
@@ -25,6 +28,7 @@ struct ImageFolderDataset: Dataset {
   let height: Int
   let width: Int
   let channels: Int
+  let labels: Labels?
   private let files: [String]
   /// All images, one after the other.
   private let decoded: [UInt8]?
@@ -32,8 +36,8 @@ struct ImageFolderDataset: Dataset {
   var count: Int { files.count }
 
   init(
-    path: String, size: Int, channels: Int, limit: Int? = nil, threads: Int = 1,
-    budget: Budget = Budget(), report: (String) -> Void = { _ in }
+    path: String, size: Int, channels: Int, limit: Int? = nil, labelled: Bool = false,
+    threads: Int = 1, budget: Budget = Budget(), report: (String) -> Void = { _ in }
   ) throws(DatasetError) {
     guard channels == 1 || channels == 3 else {
       throw DatasetError(
@@ -41,7 +45,9 @@ struct ImageFolderDataset: Dataset {
         problem: "a folder of images gives 1 or 3 channels and \(channels) are wanted; save the"
           + " images as a .npy array of uint8, N×H×W×C")
     }
-    let files = try Self.imageFiles(below: path, limit: limit)
+    let all = try Self.imageFiles(below: path)
+    let files = Array(all.prefix(limit ?? all.count))
+    labels = labelled ? try Self.labels(of: all, below: path)[files.indices] : nil
     let pool = ThreadPool(threads: threads)
     let sourcePixels = Atomic(0)
     try forEach(files, pool, report) { _, file throws(ImageError) in
@@ -84,9 +90,23 @@ struct ImageFolderDataset: Dataset {
     try loadImage(path: file, channels: channels).resampled(toHeight: size, width: size)
   }
 
-  private static func imageFiles(
-    below path: String, limit: Int?
-  ) throws(DatasetError) -> [String] {
+  private static func labels(
+    of files: [String], below path: String
+  ) throws(DatasetError) -> Labels {
+    let names = try files.map { file throws(DatasetError) in
+      let parts = file.dropFirst(path.count).split(separator: "/")
+      guard parts.count > 1 else {
+        throw DatasetError(
+          path: file, problem: "with labels, each image lies in the subfolder of its class")
+      }
+      return String(parts[0])
+    }
+    let classes = Set(names).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let numbers = Dictionary(uniqueKeysWithValues: zip(classes, classes.indices))
+    return Labels(classes: classes, numbers: names.compactMap { numbers[$0] })
+  }
+
+  private static func imageFiles(below path: String) throws(DatasetError) -> [String] {
     var images: [String] = []
     for file in try FolderListing.files(below: path) {
       let suffix = file.split(separator: ".").last.map { $0.lowercased() } ?? ""
@@ -100,7 +120,7 @@ struct ImageFolderDataset: Dataset {
     guard !images.isEmpty else {
       throw DatasetError(path: path, problem: "the folder has no .png, .jpg or .jpeg file")
     }
-    return Array(images.prefix(limit ?? images.count))
+    return images
   }
 }
 

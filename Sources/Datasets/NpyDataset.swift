@@ -15,7 +15,7 @@ struct NpyDataset: Dataset {
         throw .unsupported(
           path: path,
           problem:
-            "it holds \(file.holds(UInt8.self) ? "uint8" : "float32") of shape \(file.shape);"
+            "it holds \(file.elementType) of shape \(file.shape);"
             + " images are uint8 of shape N×H×W×C (grey ones N×H×W×1)")
       }
     } catch {

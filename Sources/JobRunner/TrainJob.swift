@@ -113,10 +113,10 @@ final class TrainJob {
   }
 
   private func takeStep() throws(JobFailure) {
-    let pixels = try attempt { try loader.next() }
+    let batch = try attempt { try loader.next() }
     let report: StepReport
     do {
-      report = try trainer.train(pixels)
+      report = try trainer.train(batch.pixels)
     } catch {
       throw .failed(
         reason: checkpointed > 0

@@ -75,11 +75,16 @@ extension UNetConfig {
       "resnet_time_scale_shift", \.resnetTimeScaleShift, .choice,
       "Whether the timestep is added in a resnet, or scales and shifts its second norm."),
     Field("add_attention", \.addAttention, .bool, "Whether the mid block has attention."),
-    .constant("class_embed_type", nil, "Class-conditional models are not supported."),
-    .constant("num_class_embeds", nil, "Class-conditional models are not supported."),
+    .constant("class_embed_type", nil, "Classes have an embedding each."),
+    Field(
+      "num_class_embeds", \.numClassEmbeds, .optional(.integer(1...mostClasses)),
+      "Classes of a class-conditional network, the null class included; null has none, and in a "
+        + "train job with labels follows from the data."),
     .constant("num_train_timesteps", nil, "Belongs to learned timestep embeddings."),
   ]
 
+  /// Rows that a class embedding may have.
+  private static let mostClasses = 1 << 16
   /// Numbers of resolutions that a U-Net may have.
   private static let blockCounts = 1...10
 

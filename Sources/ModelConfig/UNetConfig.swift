@@ -36,6 +36,9 @@ public struct UNetConfig: Equatable, Sendable {
   public var resnetTimeScaleShift = TimeScaleShift.default
   /// Whether the mid block has attention.
   public var addAttention = true
+  /// Classes that the network knows, one row of `class_embedding.weight` each; nil is a network
+  /// without classes.
+  public var numClassEmbeds: Int?
 
   /// diffusers' defaults, without blocks.
   public init() {}

@@ -5,6 +5,8 @@ enum Initialization: Sendable, Equatable {
   case constant(Float)
   /// Uniform on ±1/√`fanIn` (He et al. 2015 with a = √5), for weights and biases alike.
   case uniform(fanIn: Int)
+  /// N(0, 1), as embeddings are.
+  case normal
 }
 
 extension Philox {
@@ -28,6 +30,7 @@ extension ParameterLayout {
         for i in 0..<values.count {
           unsafe values.elements[i] = (2 * values.elements[i] - 1) * bound
         }
+      case .normal: noise.fillNormal(values, step: 0, image: UInt32(index))
       }
     }
   }

@@ -5,7 +5,8 @@ public import TensorCore
 /// belong to the caller: any number of threads may share one network.
 ///
 /// The walk: conv_in; down blocks, leaving skip connections; the mid block; up blocks, taking the
-/// skips in reverse; norm, SiLU, conv_out. The embedded timestep enters every resnet block.
+/// skips in reverse; norm, SiLU, conv_out. The embedded timestep, plus the embedded class in a
+/// class-conditional network, enters every resnet block.
 public struct UNet: Sendable {
   /// The architecture.
   public let config: UNetConfig
@@ -13,6 +14,7 @@ public struct UNet: Sendable {
   public let layout: ParameterLayout
 
   private let timeEmbedding: TimestepEmbedding
+  private let classEmbedding: ClassEmbedding?
   private let convIn: Convolution
   private let downBlocks: [DownBlock]
   private let midBlock: MidBlock
@@ -29,6 +31,9 @@ public struct UNet: Sendable {
       "conv_in", inputs: config.inChannels, outputs: channels[0], .same3x3, &layout)
     timeEmbedding = TimestepEmbedding(config, &layout)
     let embedding = timeEmbedding.outputs
+    classEmbedding = config.numClassEmbeds.map {
+      ClassEmbedding(classes: $0, channels: embedding, &layout)
+    }
 
     var downBlocks: [DownBlock] = []
     for (i, type) in config.downBlockTypes.enumerated() {
@@ -72,39 +77,43 @@ public struct UNet: Sendable {
   /// ε_θ(x, t) without dropout.
   ///
   /// - x: N×S×S×C; timesteps: N values counted from 0; weights: flat; output: N×S×S×C_out.
+  /// - labels: N classes, nil for a network without classes.
   public func predict(
-    _ x: Tensor, timesteps: [Int], weights: Tensor, arena: Arena, into output: Tensor
+    _ x: Tensor, timesteps: [Int], labels: [Int]? = nil, weights: Tensor, arena: Arena,
+    into output: Tensor
   ) {
     let pass = Pass(weights: weights, gradients: nil, arena: arena, dropout: nil)
     arena.scope("predict") {
-      copy(forward(x, timesteps, pass, keeping: false).output, into: output)
+      copy(forward(x, timesteps, labels, pass, keeping: false).output, into: output)
     }
   }
 
   /// One training pass: forward, the loss's gradient from `lossGradient`, backward.
   ///
   /// - x: N×S×S×C; timesteps: N values counted from 0; weights: flat.
+  /// - labels: N classes, nil for a network without classes.
   /// - gradients: flat; those of this pass are added.
   /// - dropout: names the masks; nil drops nothing.
   /// - lossGradient: given the output, N×S×S×C_out, fills the gradient of the loss, same shape.
   public func train(
-    _ x: Tensor, timesteps: [Int], weights: Tensor, gradients: Tensor, arena: Arena,
-    dropout: DropoutNoise?, lossGradient: (_ output: Tensor, _ gradient: Tensor) -> Void
+    _ x: Tensor, timesteps: [Int], labels: [Int]? = nil, weights: Tensor, gradients: Tensor,
+    arena: Arena, dropout: DropoutNoise?,
+    lossGradient: (_ output: Tensor, _ gradient: Tensor) -> Void
   ) {
     let pass = Pass(weights: weights, gradients: gradients, arena: arena, dropout: dropout)
     arena.scope("train") {
-      let (output, saved) = forward(x, timesteps, pass, keeping: true)
+      let (output, saved) = forward(x, timesteps, labels, pass, keeping: true)
       guard let saved else { return }
       let gradient = arena.take(output.shape)
       lossGradient(output, gradient)
-      backward(gradient, saved, pass)
+      backward(gradient, saved, labels, pass)
     }
   }
 
   private struct Activations {
     let x: Tensor
     let time: TimestepEmbedding.Activations
-    /// The timestep's embedding before and after SiLU.
+    /// The embedding of timestep and class before and after SiLU.
     let embedding: Tensor
     let activatedEmbedding: Tensor
     let down: [DownBlock.Activations]
@@ -116,17 +125,21 @@ public struct UNet: Sendable {
     let normalized: Tensor
   }
 
-  private func forward(_ input: Tensor, _ timesteps: [Int], _ pass: Pass, keeping: Bool) -> (
-    output: Tensor, Activations?
-  ) {
+  private func forward(
+    _ input: Tensor, _ timesteps: [Int], _ labels: [Int]?, _ pass: Pass, keeping: Bool
+  ) -> (output: Tensor, Activations?) {
     let size = config.sampleSize
     precondition(
       input.shape == Shape(timesteps.count, size, size, config.inChannels),
       "the input does not fit the network")
+    precondition(
+      (labels != nil) == (classEmbedding != nil),
+      "labels are for class-conditional networks, and needed there")
     precondition(pass.weights.count == layout.count, "the weights do not fit the network")
 
     let x = centered(input, pass)
     let (embedding, timeSaved) = timeEmbedding.forward(timesteps, pass)
+    if let labels { classEmbedding?.add(labels, into: embedding, pass) }
     let activated = pass.arena.take(embedding.shape)
     silu(embedding, into: activated)
 
@@ -160,7 +173,9 @@ public struct UNet: Sendable {
   }
 
   /// Takes `outputGradient` over.
-  private func backward(_ outputGradient: Tensor, _ saved: Activations, _ pass: Pass) {
+  private func backward(
+    _ outputGradient: Tensor, _ saved: Activations, _ labels: [Int]?, _ pass: Pass
+  ) {
     let embedding = saved.activatedEmbedding
     let embeddingGradient = pass.arena.take(embedding.shape)
     fill(embeddingGradient, with: 0)
@@ -188,6 +203,7 @@ public struct UNet: Sendable {
     convIn.backwardParameters(gradient, x: saved.x, pass)
 
     siluBackward(saved.embedding, embeddingGradient, into: embeddingGradient)
+    if let labels { classEmbedding?.backward(embeddingGradient, labels: labels, pass) }
     timeEmbedding.backward(embeddingGradient, saved.time, pass)
   }
 

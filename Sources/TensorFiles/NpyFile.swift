@@ -1,4 +1,5 @@
-/// Reading and writing NumPy's .npy files: arrays of float32 (`<f4`) or uint8 (`|u1`) in C order.
+/// Reading and writing NumPy's .npy files: arrays of float32 (`<f4`), uint8 (`|u1`), int32 (`<i4`)
+/// or int64 (`<i8`) in C order.
 /// https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 ///
 /// Opening reads and checks the header only, and that the file has exactly the elements it
@@ -23,6 +24,16 @@ extension UInt8: NpyElement {
   public static var npyDescription: String { "|u1" }
 }
 
+extension Int32: NpyElement {
+  /// Little-endian int32.
+  public static var npyDescription: String { "<i4" }
+}
+
+extension Int64: NpyElement {
+  /// Little-endian int64.
+  public static var npyDescription: String { "<i8" }
+}
+
 /// An open .npy file. May be read from any thread.
 public final class NpyFile: Sendable {
   /// Where the file was opened.
@@ -43,6 +54,16 @@ public final class NpyFile: Sendable {
     (descr, shape, count, dataStart) = (header.descr, header.shape, header.count, header.size)
   }
 
+  /// NumPy's name of the elements' type, such as `float32`.
+  public var elementType: String {
+    switch descr {
+    case UInt8.npyDescription: "uint8"
+    case Int32.npyDescription: "int32"
+    case Int64.npyDescription: "int64"
+    default: "float32"
+    }
+  }
+
   /// Whether the elements are of this type.
   public func holds<Element: NpyElement>(_: Element.Type) -> Bool {
     descr == Element.npyDescription
@@ -57,6 +78,28 @@ public final class NpyFile: Sendable {
     try unsafe file.read(
       at: dataStart + first * MemoryLayout<Element>.size,
       into: UnsafeMutableRawBufferPointer(elements))
+  }
+}
+
+extension NpyFile {
+  /// All elements as integers; nil if they are none.
+  public func integers() throws(TensorFileError) -> [Int]? {
+    switch descr {
+    case UInt8.npyDescription: try elements(UInt8.self).map { Int($0) }
+    case Int32.npyDescription: try elements(Int32.self).map { Int($0) }
+    case Int64.npyDescription: try elements(Int64.self).map { Int($0) }
+    default: nil
+    }
+  }
+
+  private func elements<Element: NpyElement & AdditiveArithmetic>(
+    _: Element.Type
+  ) throws(TensorFileError) -> [Element] {
+    var elements = [Element](repeating: .zero, count: count)
+    try unsafe elements.withUnsafeMutableBufferPointer { buffer throws(TensorFileError) in
+      try unsafe read(from: 0, into: buffer)
+    }
+    return elements
   }
 }
 

@@ -40,12 +40,15 @@ struct NpyHeader {
     else { throw damaged("its header lacks one of descr, fortran_order and shape") }
     let elementSize: Int
     switch descr {
-    case Float.npyDescription: elementSize = MemoryLayout<Float>.size
-    case UInt8.npyDescription: elementSize = MemoryLayout<UInt8>.size
+    case Float.npyDescription, Int32.npyDescription: elementSize = 4
+    case Int64.npyDescription: elementSize = 8
+    case UInt8.npyDescription: elementSize = 1
     default:
       throw .unsupported(
         path: file.path,
-        problem: "its elements are \(descr); float32 (<f4) and uint8 (|u1) are read")
+        problem:
+          "its elements are \(descr); float32 (<f4), uint8 (|u1), int32 (<i4) and int64 (<i8)"
+          + " are read")
     }
     // In one dimension, and without elements, both orders are the same.
     guard !fortranOrder else {

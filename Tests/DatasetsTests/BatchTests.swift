@@ -68,14 +68,14 @@ import Testing
     let loader = loader()
     for step in 0..<10 {
       let expected = order.batch(step: step, batchSize: 4).flatMap { dataset.images[$0].pixels }
-      #expect(try loader.next() == expected)
+      #expect(try loader.next().pixels == expected)
     }
   }
 
   @Test func continuesAtAnyStep() throws {
     let flips = Philox(seed: 5, stream: 8)
     let whole = loader(flips: flips)
-    var batches: [[UInt8]] = []
+    var batches: [Batch] = []
     for _ in 0..<8 { batches.append(try whole.next()) }
     for step in 0..<8 {
       #expect(try loader(flips: flips, firstStep: step).next() == batches[step])
@@ -87,7 +87,7 @@ import Testing
     let loader = loader(flips: Philox(seed: 5, stream: 8))
     var mirrored = 0
     for step in 0..<100 {
-      let batch = try loader.next()
+      let batch = try loader.next().pixels
       for (position, index) in order.batch(step: step, batchSize: 4).enumerated() {
         let pixels = Array(batch[position * 12..<(position + 1) * 12])
         let image = dataset.images[index]

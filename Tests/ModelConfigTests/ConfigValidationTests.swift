@@ -16,8 +16,9 @@ import Testing
   @Test(
     arguments: [
       ("act_fn", "gelu"), ("time_embedding_type", "fourier"), ("mid_block_type", nil),
-      ("downsample_type", "resnet"), ("upsample_type", "resnet"), ("num_class_embeds", 10),
-      ("class_embed_type", "timestep"), ("attn_norm_num_groups", 4), ("time_embedding_dim", 256),
+      ("downsample_type", "resnet"), ("upsample_type", "resnet"), ("num_class_embeds", 0),
+      ("class_embed_type", "timestep"), ("class_embed_type", "identity"),
+      ("attn_norm_num_groups", 4), ("time_embedding_dim", 256),
       ("resnet_time_scale_shift", "spatial"),
       ("down_block_types", ["DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]),
       ("_class_name", "UNet2DConditionModel"), ("sample_size", [28, 28]), ("freq_shift", 2),
@@ -39,6 +40,7 @@ import Testing
       ("sample_size", 32), ("attention_head_dim", nil), ("attention_head_dim", 64),
       ("norm_num_groups", 32), ("block_out_channels", [64, 128, 64]), ("add_attention", false),
       ("resnet_time_scale_shift", "scale_shift"), ("dropout", 0.1), ("act_fn", "swish"),
+      ("num_class_embeds", 10), ("class_embed_type", nil),
       // The way up need not mirror the way down.
       ("up_block_types", ["UpBlock2D", "AttnUpBlock2D", "UpBlock2D"]),
       ("down_block_types", ["DownBlock2D", "DownBlock2D", "DownBlock2D"]),

@@ -8,7 +8,7 @@ import Testing
 
 /// A U-Net that diffusers made, and what PyTorch computed with it: see Fixtures/make_fixtures.py.
 struct Golden {
-  static let names = ["plain", "scale-shift", "one-head", "deep", "wide"]
+  static let names = ["plain", "scale-shift", "one-head", "deep", "wide", "classes"]
 
   let unet: UNet
   private let file: SafetensorsFile
@@ -53,6 +53,11 @@ struct Golden {
   }
 
   func timesteps() throws -> [Int] { try values("timesteps").map { Int($0) } }
+
+  /// Nil for a network without classes.
+  func labels() throws -> [Int]? {
+    try unet.config.numClassEmbeds.map { _ in try values("labels").map { Int($0) } }
+  }
 
   func loadWeights(into flat: Tensor) throws {
     for parameter in unet.layout.parameters {

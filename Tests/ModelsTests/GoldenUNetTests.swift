@@ -37,8 +37,8 @@ import Testing
     x.copy(to: inputTensor)
     var output: Planes?
     golden.unet.train(
-      inputTensor, timesteps: try golden.timesteps(), weights: weights.all,
-      gradients: gradients.all, arena: Arena(), dropout: nil
+      inputTensor, timesteps: try golden.timesteps(), labels: try golden.labels(),
+      weights: weights.all, gradients: gradients.all, arena: Arena(), dropout: nil
     ) {
       output = Planes($0)
       outputGradient.copy(to: $1)
@@ -89,7 +89,7 @@ import Testing
       weights[name] = try golden.values("weight." + name).map(Double.init)
     }
     let output = ReferenceUNet(golden.unet.config, weights).output(
-      try golden.planes("x"), timesteps: try golden.timesteps())
+      try golden.planes("x"), timesteps: try golden.timesteps(), labels: try golden.labels())
     // diffusers' sinusoids are float32.
     #expect(distance(output.values, try golden.planes("output").values) < 1e-5)
   }

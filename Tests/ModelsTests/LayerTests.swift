@@ -142,4 +142,19 @@ import Testing
       ReferenceUNet(config, $0).timeEmbedding(timesteps).dot(g)
     }
   }
+
+  @Test func classEmbedding() {
+    let test = LayerUnderTest { ClassEmbedding(classes: 4, channels: 6, &$0) }
+    let (labels, time) = ([2, 0, 2], Planes.random(3, 6, 1, 1, seed: 1))
+    func output(_ weights: [String: [Double]]) -> Planes {
+      time + ReferenceUNet(smallConfig(), weights).classEmbedding(labels, channels: 6)
+    }
+    let embedding = test.tensor(time)
+    test.layer.add(labels, into: embedding, test.pass())
+    #expect(distance(embedding, output(test.weightsByName)) < 1e-6)
+
+    let g = Planes.random(3, 6, 1, 1, seed: 2)
+    test.layer.backward(test.tensor(g), labels: labels, test.pass())
+    expectGradients(test.gradientsByName, at: test.weightsByName) { output($0).dot(g) }
+  }
 }

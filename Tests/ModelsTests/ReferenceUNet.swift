@@ -24,8 +24,9 @@ struct ReferenceUNet {
 
   // MARK: The network
 
-  func output(_ x: Planes, timesteps: [Int]) -> Planes {
-    let embedding = silu(timeEmbedding(timesteps))
+  func output(_ x: Planes, timesteps: [Int], labels: [Int]? = nil) -> Planes {
+    let time = timeEmbedding(timesteps)
+    let embedding = silu(labels.map { time + classEmbedding($0, channels: time.c) } ?? time)
     let centered = config.centerInputSample ? x.map { 2 * $0 - 1 } : x
     var skips = [convolution("conv_in", centered)]
     for i in config.downBlockTypes.indices {
@@ -143,6 +144,13 @@ struct ReferenceUNet {
     }
     let embedding = Planes(timesteps.count, 2 * half, 1, 1, sinusoids)
     return linear("time_embedding.linear_2", silu(linear("time_embedding.linear_1", embedding)))
+  }
+
+  func classEmbedding(_ labels: [Int], channels: Int) -> Planes {
+    let table = weight("class_embedding.weight")
+    return Planes(
+      labels.count, channels, 1, 1,
+      labels.flatMap { table[$0 * channels..<($0 + 1) * channels] })
   }
 
   // MARK: The layers

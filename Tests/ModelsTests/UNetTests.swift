@@ -166,6 +166,20 @@ import Testing
     #expect(flat.all.bits == weights.all.bits)
   }
 
+  /// PyTorch's `nn.Embedding` draws from N(0, 1).
+  @Test func initialClassEmbeddingsAreNormal() throws {
+    let unet = UNet(smallConfig { $0.numClassEmbeds = 500 })
+    let flat = FloatBuffer(count: unet.layout.count)
+    unet.initialize(flat.all, seed: 7)
+    let table = try #require(
+      unet.layout.parameters.first { $0.name == "class_embedding.weight" })
+    #expect(table.shape == [500, 16])
+    let values = table.view(in: flat.all).doubles
+    let count = Double(values.count)
+    #expect(abs(values.reduce(0, +) / count) < 5 / count.squareRoot())
+    #expect(abs(values.reduce(0) { $0 + $1 * $1 } / count - 1) < 5 * (2 / count).squareRoot())
+  }
+
   private func noise(_ step: UInt32) -> DropoutNoise {
     DropoutNoise(seed: 9, step: step, firstImage: 0)
   }

@@ -33,6 +33,7 @@ CONFIGS = {
     "wide": BASE | dict(
         sample_size=16, block_out_channels=[16], norm_num_groups=4, attention_head_dim=8,
         down_block_types=["AttnDownBlock2D"], up_block_types=["UpBlock2D"]),
+    "classes": BASE | dict(num_class_embeds=5),
 }
 
 folder = pathlib.Path(__file__).parent
@@ -45,15 +46,19 @@ for index, (name, config) in enumerate(CONFIGS.items()):
     weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
     x = torch.randn(3, config["in_channels"], config["sample_size"], config["sample_size"])
     timesteps = torch.tensor([0, 17, 999])
+    # One class twice: its gradients add up.
+    labels = torch.tensor([3, 0, 3]) if "num_class_embeds" in config else None
     # The timestep's sinusoids are float32 in diffusers whatever the model's type is.
     model = model.double()
-    output = model(x.double(), timesteps).sample
+    output = model(x.double(), timesteps, class_labels=labels).sample
     output_gradient = torch.randn(output.shape)
     output.backward(output_gradient.double())
     tensors = {"weight." + k: v for k, v in weights.items()}
     tensors |= {"gradient." + k: v.grad.float() for k, v in model.named_parameters()}
     tensors |= {"x": x, "timesteps": timesteps.float(), "output": output.detach().float(),
                 "output_gradient": output_gradient}
+    if labels is not None:
+        tensors["labels"] = labels.float()
     save_file({k: v.contiguous() for k, v in tensors.items()}, folder / f"{name}.safetensors")
     (folder / f"{name}.json").write_text(model.to_json_string())
     print(name, sum(v.numel() for v in weights.values()), "parameters")
