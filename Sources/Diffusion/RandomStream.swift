@@ -16,4 +16,9 @@ public enum RandomStream: UInt32, CaseIterable, Sendable {
   case shuffle = 5
   /// Whether a training image is mirrored; counted by (optimizer step, image of the batch).
   case flip = 6
+  /// The noise that the two images of an interpolation share; counted by (0, row of the picture).
+  case interpolationNoise = 13
+  /// Further draws within a sampling step, such as the noise on known pixels in inpainting; counted
+  /// by (4 · position in the chain + draw, image of the job).
+  case furtherSamplerNoise = 14
 }

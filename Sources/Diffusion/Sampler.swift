@@ -12,7 +12,8 @@ public protocol Sampler: Sendable {
   /// - position: index into `timesteps`.
   /// - x: N×H×W×C, updated in place.
   /// - prediction: N×H×W×C, ε_θ(x, timesteps[position]); overwritten, it serves as scratch.
-  /// - noise: fills a tensor with z ~ N(0, I); called at most once, and only where z enters.
+  /// - noise: fills a tensor with z ~ N(0, I), independent in each call; called only where z enters,
+  ///   and at most four times.
   func update(
     _ x: Tensor, at position: Int, prediction: Tensor, noise: (Tensor) -> Void)
 }

@@ -19,7 +19,10 @@ public import TensorCore
   private let sampler: any Sampler
   private let denoisers: [any Denoiser]
   private let pool: ThreadPool
-  private let noise: Philox
+  private let noise: StepNoise
+  /// Whose noise each image takes.
+  private let noiseIndices: [Int]
+  private let observer: Observer?
   private let memory: FloatBuffer
   /// Images in one call of the network.
   private let group: Int
@@ -29,21 +32,31 @@ public import TensorCore
   /// Weights are fetched once a call: with this many images that costs little beside the work.
   private static let largestGroup = 8
 
+  /// Sees an image of the job before each of its steps, on one of the pool's threads: its state `x`
+  /// and the network's raw output for it, 1×H×W×C and 1×H×W×C_out.
+  public typealias Observer =
+    @Sendable (_ image: Int, _ position: Int, _ x: Tensor, _ prediction: Tensor) -> Void
+
   /// Starts the chains at x_T ~ N(0, I).
   ///
   /// - imageShape: 1×H×W×C.
   /// - denoisers: one for each of the pool's threads, used by that thread alone.
+  /// - noiseIndices: for each image, the image of the job whose noise it takes; nil: each its own.
   public init(
     images: Range<Int>, imageShape: Shape, sampler: any Sampler, seed: UInt64,
-    denoisers: [any Denoiser], pool: ThreadPool
+    denoisers: [any Denoiser], pool: ThreadPool, noiseIndices: [Int]? = nil,
+    observer: Observer? = nil
   ) {
+    precondition(noiseIndices.map { $0.count == images.count } ?? true, "one index an image")
     precondition(denoisers.count == pool.threads, "one denoiser a thread")
     precondition(imageShape.n == 1, "the shape is that of one image")
     self.images = images
     self.sampler = sampler
     self.denoisers = denoisers
     self.pool = pool
-    noise = Philox(seed: seed, stream: RandomStream.samplerNoise.rawValue)
+    self.noiseIndices = noiseIndices ?? Array(images)
+    self.observer = observer
+    noise = StepNoise(seed: seed)
 
     let group = min(Self.largestGroup, (images.count + pool.threads - 1) / pool.threads)
     self.group = group
@@ -55,8 +68,8 @@ public import TensorCore
       memory.tensor(at: (images.count + $0 * group) * imageShape.count, shape(group))
     }
     let start = Philox(seed: seed, stream: RandomStream.initialNoise.rawValue)
-    for (offset, image) in images.enumerated() {
-      start.fillNormal(x.images(offset..<offset + 1), step: 0, image: UInt32(image))
+    for (offset, index) in self.noiseIndices.enumerated() {
+      start.fillNormal(x.images(offset..<offset + 1), step: 0, image: UInt32(index))
     }
   }
 
@@ -78,6 +91,7 @@ public import TensorCore
     let timestep = sampler.timesteps[position]
     let (sampler, noise, position, images, x) = (sampler, noise, position, images, x)
     let (predictions, denoisers, group) = (predictions, denoisers, group)
+    let (noiseIndices, observer) = (noiseIndices, observer)
     pool.run((images.count + group - 1) / group) { index, thread in
       let range = index * group..<min((index + 1) * group, images.count)
       let prediction = predictions[thread].images(0..<range.count)
@@ -85,14 +99,38 @@ public import TensorCore
         x.images(range), timesteps: Array(repeating: timestep, count: range.count),
         into: prediction)
       for (place, offset) in range.enumerated() {
-        sampler.update(
-          x.images(offset..<offset + 1), at: position,
-          prediction: prediction.images(place..<place + 1)
-        ) { z in
-          noise.fillNormal(z, step: UInt32(position), image: UInt32(images.lowerBound + offset))
+        let (x, prediction) = (x.images(offset..<offset + 1), prediction.images(place..<place + 1))
+        observer?(images.lowerBound + offset, position, x, prediction)
+        var draws = 0
+        sampler.update(x, at: position, prediction: prediction) { z in
+          noise.fill(z, position: position, image: noiseIndices[offset], draw: draws)
+          draws += 1
         }
       }
     }
     self.position += 1
+  }
+}
+
+/// The noise of sampling steps, named by position in the chain, image, and draw within the step.
+private struct StepNoise {
+  private let first: Philox
+  private let further: Philox
+
+  /// More draws than any sampler asks for in one step.
+  private static let draws = 4
+
+  init(seed: UInt64) {
+    first = Philox(seed: seed, stream: RandomStream.samplerNoise.rawValue)
+    further = Philox(seed: seed, stream: RandomStream.furtherSamplerNoise.rawValue)
+  }
+
+  func fill(_ z: Tensor, position: Int, image: Int, draw: Int) {
+    precondition(draw < Self.draws, "too many draws in one step")
+    if draw == 0 {
+      first.fillNormal(z, step: UInt32(position), image: UInt32(image))
+    } else {
+      further.fillNormal(z, step: UInt32(position * Self.draws + draw), image: UInt32(image))
+    }
   }
 }
