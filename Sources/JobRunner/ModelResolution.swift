@@ -5,8 +5,10 @@ import Jobs
 /// `jobs/ID/results/` is a model folder once the train job ID is done.
 enum ModelResolution {
   /// The folder that `reference` means now.
+  ///
+  /// - key: where in the job file it stands, such as `$.model`.
   static func path(
-    of reference: ModelReference, from directory: JobDirectory
+    of reference: ModelReference, at key: String, from directory: JobDirectory
   ) throws(JobFailure) -> String {
     let slash = directory.path.lastIndex(of: "/") ?? directory.path.startIndex
     let jobs = String(directory.path[..<slash])
@@ -16,24 +18,24 @@ enum ModelResolution {
     case .job(let id):
       let job = JobDirectory(path: "\(jobs)/\(id)")
       guard let spec = spec(of: job) else {
-        throw .failed(reason: "$.model.job: there is no job \(id)")
+        throw .failed(reason: "\(key).job: there is no job \(id)")
       }
       guard case .train = spec.work else {
         throw .failed(
-          reason: "$.model.job: job \(id) is a sample job; a train job is needed")
+          reason: "\(key).job: job \(id) is a sample job; a train job is needed")
       }
       guard try attempt({ try ResultsFolder.isPublished(job) }) else {
-        throw .failed(reason: "$.model.job: job \(id) \(fate(of: job))")
+        throw .failed(reason: "\(key).job: job \(id) \(fate(of: job))")
       }
       return job.results
     case .jobNamed(let name):
-      return try results(ofJobNamed: name, in: jobs, for: directory)
+      return try results(ofJobNamed: name, at: key, in: jobs, for: directory)
     }
   }
 
   /// The results of the newest finished train job of that name.
   private static func results(
-    ofJobNamed name: String, in jobs: String, for asking: JobDirectory
+    ofJobNamed name: String, at key: String, in jobs: String, for asking: JobDirectory
   ) throws(JobFailure) -> String {
     let ids = try attempt { try Directory.names(in: jobs) }.compactMap { Int($0) }
     // What there is of that name instead, newest first.
@@ -50,7 +52,7 @@ enum ModelResolution {
       unfinished.append("job \(id) \(fate(of: job))")
     }
     let found = (unfinished + sampling).first ?? "no other job has that name"
-    throw .failed(reason: "$.model.job: no finished train job is named \"\(name)\"; \(found)")
+    throw .failed(reason: "\(key).job: no finished train job is named \"\(name)\"; \(found)")
   }
 
   private static func spec(of job: JobDirectory) -> JobSpec? {

@@ -38,7 +38,9 @@ final class SampleJob {
     self.job = job
     self.spec = spec
     self.context = context
-    let inputs = try JobInputs.settled(for: spec, in: context.directory)
+    let inputs = try JobInputs.settled(model: spec.model, in: context.directory) { _ in
+      ["initial_noise": spec.initialNoise]
+    }
     self.inputs = inputs
     let model = try attempt { try DiffusersFolder(path: inputs.model) }
     let unet = UNet(model.unet)
@@ -47,7 +49,7 @@ final class SampleJob {
     imageShape = shape
     sampler = try makeSampler(spec.sampler, model.scheduler)
     noise = try attempt {
-      try inputs.initialNoise.map {
+      try inputs.files["initial_noise"].map {
         try InitialNoise(path: $0.path, count: spec.count, imageShape: shape)
       }
     }

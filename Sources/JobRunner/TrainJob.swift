@@ -25,6 +25,7 @@ final class TrainJob {
   private let job: JobSpec
   private let spec: TrainSpec
   private let context: JobContext
+  private let model: TrainedModel
   private let trainer: Trainer
   private let loader: BatchLoader
   private let metrics: MetricsLog
@@ -42,14 +43,17 @@ final class TrainJob {
     self.job = job
     self.spec = spec
     self.context = context
-    let unet = UNet(spec.unet)
+    let model = try TrainedModel(spec, in: context.directory)
+    self.model = model
+    let unet = UNet(model.unet)
     let recipe = TrainingRecipe(job, spec)
     try MemoryNeed(training: unet, averaging: spec.ema.enabled, shards: recipe.shards).check()
     let dataset = try attempt {
-      try openDataset(spec, threads: context.threads, report: context.log)
+      try openDataset(
+        spec.dataset, for: model.unet, threads: context.threads, report: context.log)
     }
     let pool = ThreadPool(threads: context.threads)
-    let trainer = Trainer(unet: unet, scheduler: spec.scheduler, recipe: recipe, pool: pool)
+    let trainer = Trainer(unet: unet, scheduler: model.scheduler, recipe: recipe, pool: pool)
     self.trainer = trainer
     let store = try attempt { try CheckpointStore(path: context.directory.checkpoints) }
     let checkpoint = try attempt { try store.newest(report: context.log) }
@@ -61,6 +65,8 @@ final class TrainJob {
       try Self.check(checkpoint, against: note, spec, log: context.log)
       try attempt { try trainer.restore(checkpoint) }
       context.log("continues after step \(checkpoint.step)")
+    } else {
+      try model.load(into: trainer)
     }
     let step = trainer.state.step
     checkpointed = checkpoint?.step ?? -1
@@ -69,7 +75,7 @@ final class TrainJob {
     results = try attempt {
       try ResultsFolder(context.directory, keeping: [PreviewSampler.folder])
     }
-    previews = PreviewSampler(trainer, spec.scheduler, pool, folder: results.path)
+    previews = PreviewSampler(trainer, model.scheduler, pool, folder: results.path)
     pace = Pace(total: spec.training.steps, done: step)
     func stream(_ stream: RandomStream) -> Philox {
       Philox(seed: job.seed, stream: stream.rawValue)
@@ -181,16 +187,18 @@ final class TrainJob {
   private func publish() throws {
     try DiffusersFolder.write(
       to: results.path, unet: trainer.unet, weights: trainer.averagedWeights,
-      scheduler: spec.scheduler)
+      scheduler: model.scheduler)
     if spec.ema.enabled {
       try DiffusersFolder.write(
         to: results.path + "/raw", unet: trainer.unet, weights: trainer.weights,
-        scheduler: spec.scheduler)
+        scheduler: model.scheduler)
     }
     try writeLossCurve()
     try AtomicFile.write(
       try readFile(context.directory.metrics, limit: .max - 1), to: results.path + "/metrics.jsonl")
-    try results.publish(spec: job, inputs: ["dataset": .string(spec.dataset.path)])
+    var inputs: JSONObject = ["dataset": .string(spec.dataset.path)]
+    if let origin = model.origin { inputs["init"] = .object(origin.json) }
+    try results.publish(spec: job, inputs: inputs)
   }
 
   /// Removes what is not needed any more once the results are published: all checkpoints but the
@@ -219,17 +227,17 @@ extension TrainingRecipe {
 
 /// The images that a job trains on, in the size that its network wants.
 private func openDataset(
-  _ spec: TrainSpec, threads: Int, report: (String) -> Void
+  _ spec: DatasetSpec, for unet: UNetConfig, threads: Int, report: (String) -> Void
 ) throws(DatasetError) -> any Dataset {
   let format: DatasetFormat =
-    switch spec.dataset.format {
+    switch spec.format {
     case .idx: .idx
     case .images: .images
     case .cifar10: .cifar10
     case .npy: .npy
     }
   return try Datasets.openDataset(
-    path: spec.dataset.path, format: format, size: spec.unet.sampleSize,
-    channels: spec.unet.inChannels, limit: spec.dataset.limit, threads: threads,
+    path: spec.path, format: format, size: unet.sampleSize,
+    channels: unet.inChannels, limit: spec.limit, threads: threads,
     report: report)
 }

@@ -79,10 +79,17 @@ extension JobSpec {
     "Train a model", defaults: JobSpec(name: "", seed: 0, work: .train(.unset)),
     fields: header(kind: "train") + [
       Field("dataset", \.train.dataset, DatasetSpec.codec.codec, required: true, "The images."),
-      Field("unet", \.train.unet, UNetConfig.codec.codec, required: true, "The network."),
       Field(
-        "scheduler", \.train.scheduler, SchedulerConfig.codec.codec, required: true,
-        "The noise schedule."),
+        "init", \.train.initial, omittingNil: ModelReference.codec,
+        "The model whose weights training starts from; without it they are drawn."),
+      Field(
+        "unet", \.train.unet, omittingNil: UNetConfig.codec.codec, requiredUnless: "init",
+        "The network. That of init where it is left out; else it must agree, but for dropout."),
+      Field(
+        "scheduler", \.train.scheduler, omittingNil: SchedulerConfig.codec.codec,
+        requiredUnless: "init",
+        "The noise schedule. That of init where it is left out; else what the network predicts "
+          + "must agree."),
       Field("optimizer", \.train.optimizer, OptimizerSpec.codec.codec, "Adam and its settings."),
       Field("ema", \.train.ema, EMASpec.codec.codec, "The moving average of the weights."),
       Field(

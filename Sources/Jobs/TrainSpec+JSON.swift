@@ -6,7 +6,7 @@ import StrictJSON
 extension TrainSpec {
   /// What the sections that a file must state hold before they are read.
   static let unset = TrainSpec(
-    dataset: DatasetSpec(format: .idx, path: ""), unet: UNetConfig(), scheduler: SchedulerConfig(),
+    dataset: DatasetSpec(format: .idx, path: ""), unet: nil, scheduler: nil,
     training: TrainingSpec(batchSize: 0, steps: 0))
 }
 

@@ -4,10 +4,12 @@ public import ModelConfig
 public struct TrainSpec: Equatable, Sendable {
   /// The images.
   public var dataset: DatasetSpec
-  /// The network.
-  public var unet: UNetConfig
-  /// The noise schedule.
-  public var scheduler: SchedulerConfig
+  /// The model whose weights training starts from; nil draws fresh ones.
+  public var initial: ModelReference?
+  /// The network; nil is that of `initial`.
+  public var unet: UNetConfig?
+  /// The noise schedule; nil is that of `initial`.
+  public var scheduler: SchedulerConfig?
   /// How gradients become steps.
   public var optimizer = OptimizerSpec()
   /// The average that becomes the result.
@@ -17,9 +19,11 @@ public struct TrainSpec: Equatable, Sendable {
 
   /// A train job with default optimizer and average.
   public init(
-    dataset: DatasetSpec, unet: UNetConfig, scheduler: SchedulerConfig, training: TrainingSpec
+    dataset: DatasetSpec, initial: ModelReference? = nil, unet: UNetConfig?,
+    scheduler: SchedulerConfig?, training: TrainingSpec
   ) {
     self.dataset = dataset
+    self.initial = initial
     self.unet = unet
     self.scheduler = scheduler
     self.training = training

@@ -26,6 +26,9 @@ public struct DiffusersFolder: Sendable {
   /// The safetensors file with the network's parameters.
   public let weightsPath: String
 
+  /// Every file that the parameters are read from.
+  public var weightFiles: [String] { [weightsPath] }
+
   /// Opens the folder at `path` and reads its configs.
   public init(path: String) throws(ModelFileError) {
     self.path = path

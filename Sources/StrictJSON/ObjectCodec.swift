@@ -54,6 +54,7 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
         if let value = object[field.key] {
           try field.decode(value, path.appending(field.key), &root)
         } else if field.isRequired, preset == nil,
+          !(field.substitute.map { object[$0] != nil } ?? false),
           !unknownKeys.contains(where: { $0.meant == field.key })
         {
           problems.append(.init(path, missing(field)))
@@ -87,13 +88,21 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
       "title": .string(title), "type": "object", "properties": .object(properties),
       "additionalProperties": false,
     ]
-    let required = fields.filter(\.isRequired).map { JSONValue.string($0.key) }
-    if !required.isEmpty {
-      if presets.isEmpty {
-        schema["required"] = .array(required)
-      } else {
-        schema["anyOf"] = [["required": ["preset"]], ["required": .array(required)]]
-      }
+    func keys(_ fields: [Field<Root>]) -> JSONValue { .array(fields.map { .string($0.key) }) }
+    let required = fields.filter { $0.isRequired && $0.substitute == nil }
+    let replaceable = fields.filter { $0.substitute != nil }
+    if let substitute = replaceable.first?.substitute {
+      precondition(
+        presets.isEmpty && replaceable.allSatisfy { $0.substitute == substitute },
+        "one alternative to required keys is enough")
+      schema["anyOf"] = [
+        ["required": [.string(substitute)]], ["required": keys(replaceable)],
+      ]
+    }
+    if !presets.isEmpty, !required.isEmpty {
+      schema["anyOf"] = [["required": ["preset"]], ["required": keys(required)]]
+    } else if !required.isEmpty {
+      schema["required"] = keys(required)
     }
     return schema
   }
@@ -123,7 +132,8 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
 
   private func missing(_ field: Field<Root>) -> String {
     let preset = presets.isEmpty ? "" : ", or name a \"preset\""
-    return "the key \"\(field.key)\" is missing: add \(field.allowed)\(preset)"
+    let substitute = field.substitute.map { ", or add \"\($0)\"" } ?? ""
+    return "the key \"\(field.key)\" is missing: add \(field.allowed)\(preset)\(substitute)"
       + (field.whyRequired.map { "; \($0)" } ?? "")
   }
 
@@ -144,6 +154,8 @@ public struct Field<Root: Sendable>: Sendable {
   let allowed: String
   let isRequired: Bool
   let whyRequired: String?
+  /// A key whose presence makes this one, otherwise required, dispensable.
+  private(set) var substitute: String?
   let schema: @Sendable (_ defaults: Root) -> JSONObject
   let decode: @Sendable (JSONValue, JSONPath, inout Root) throws(JSONContentError) -> Void
   let encode: @Sendable (Root) -> JSONValue?
@@ -174,17 +186,21 @@ public struct Field<Root: Sendable>: Sendable {
   }
 
   /// A key that is absent where the property is nil, for keys of which only one may be given.
+  ///
+  /// - requiredUnless: A key without which this one is required.
   public init<Value>(
     _ key: String, _ property: any WritableKeyPath<Root, Value?> & Sendable,
-    omittingNil codec: JSONCodec<Value>, _ documentation: String
+    omittingNil codec: JSONCodec<Value>, requiredUnless substitute: String? = nil,
+    _ documentation: String
   ) {
     self.init(
-      key: key, allowed: codec.allowed, isRequired: false, whyRequired: nil,
+      key: key, allowed: codec.allowed, isRequired: substitute != nil, whyRequired: nil,
       schema: { _ in codec.schema.adding("description", .string(documentation)) },
       decode: { json, path, root throws(JSONContentError) in
         root[keyPath: property] = try codec.decode(json, at: path)
       },
       encode: { $0[keyPath: property].map(codec.encode) })
+    self.substitute = substitute
   }
 
   /// A key whose value says nothing that is not known already: it is checked, and always written

@@ -225,7 +225,9 @@ extension Supervisor {
 extension JobSummary {
   init(_ envelope: Envelope) {
     switch envelope.spec.work {
-    case .train: self.init(id: envelope.id, kind: "train", name: envelope.spec.name)
+    case .train(let train):
+      self.init(
+        id: envelope.id, kind: "train", name: envelope.spec.name, model: train.initial)
     case .sample(let sample):
       self.init(
         id: envelope.id, kind: "sample", name: envelope.spec.name, model: sample.model)

@@ -46,6 +46,13 @@ public final class Trainer {
     if let average = state.average { copy(state.weights.all, into: average.all) }
   }
 
+  /// Starts from a trained model's weights instead of drawn ones; before the first step.
+  public func start(from folder: DiffusersFolder) throws(ModelFileError) {
+    precondition(state.step == 0, "training is under way")
+    try folder.readWeights(into: state.weights.all, layout: unet.layout)
+    if let average = state.average { copy(state.weights.all, into: average.all) }
+  }
+
   /// Continues from a checkpoint of this network and recipe.
   public func restore(_ checkpoint: Checkpoint) throws(ModelFileError) {
     try state.restore(checkpoint)

@@ -42,15 +42,23 @@ struct JobFile {
     }
   }
 
+  /// The model that the job reads, and where in the file it stands.
+  var model: (key: String, reference: ModelReference)? {
+    switch spec.work {
+    case .train(let train): train.initial.map { ("$.init", $0) }
+    case .sample(let sample): ("$.model", sample.model)
+    }
+  }
+
   /// Files that the job needs and that are not on this machine, each as a sentence.
   var missingFiles: [String] {
     let paths: [(String, String?)] =
       switch spec.work {
       case .train(let train): [("$.dataset.path", train.dataset.path)]
-      case .sample(let sample):
-        [("$.model.path", sample.model.folder), ("$.initial_noise", sample.initialNoise)]
+      case .sample(let sample): [("$.initial_noise", sample.initialNoise)]
       }
-    return paths.compactMap { key, path in
+    let folder = model.map { ("\($0.key).path", $0.reference.folder) }
+    return (paths + [folder].compactMap { $0 }).compactMap { key, path in
       guard let path, let exists = try? Directory.exists(path), !exists else { return nil }
       return "\(key): there is no \(path) on this machine; the job fails unless its worker finds it"
     }
@@ -65,7 +73,8 @@ extension JSONValue {
   /// The job with the paths in it taken from `folder`. Changes nothing that is not a path, nor
   /// what looks like a home folder, which is refused rather than taken for a folder named `~`.
   func makingPathsAbsolute(in folder: String) -> JSONValue {
-    [["dataset", "path"], ["model", "path"], ["initial_noise"]].reduce(self) { json, keys in
+    [["dataset", "path"], ["model", "path"], ["init", "path"], ["initial_noise"]].reduce(self) {
+      json, keys in
       json.changingString(at: keys[...]) { path in
         path.isEmpty || path.hasPrefix("~") ? path : absolutePath(path, in: folder)
       }

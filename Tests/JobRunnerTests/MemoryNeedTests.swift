@@ -12,10 +12,10 @@ struct MemoryNeedTests {
   @Test func aNetworkTooLargeForAnyMachineFailsTheJob() throws {
     let jobs = try Jobs()
     let work = jobs.train { spec in
-      spec.unet.sampleSize = 512
-      spec.unet.blockOutChannels = Array(repeating: 16384, count: 10)
-      spec.unet.downBlockTypes = Array(repeating: .down, count: 10)
-      spec.unet.upBlockTypes = Array(repeating: .up, count: 10)
+      spec.unet?.sampleSize = 512
+      spec.unet?.blockOutChannels = Array(repeating: 16384, count: 10)
+      spec.unet?.downBlockTypes = Array(repeating: .down, count: 10)
+      spec.unet?.upBlockTypes = Array(repeating: .up, count: 10)
     }
     try jobs.add(1, work)
     let run = try jobs.run(1)

@@ -10,7 +10,7 @@ enum Examples {
 
   static let names = [
     "cifar10-train.json", "fashion-mnist-sample.json", "fashion-mnist-train.json",
-    "image-folder-train.json",
+    "fine-tune.json", "image-folder-train.json",
   ]
 
   static func bytes(_ name: String) throws -> [UInt8] {

@@ -49,6 +49,21 @@ import Testing
     #expect(sample.initialNoise == nil)
   }
 
+  @Test func aJobWithAModelToStartFromNeedsNoNetwork() throws {
+    var json = try Examples.json("fashion-mnist-train.json")
+    for section in ["unet", "scheduler"] { json = json.setting([section], to: nil) }
+    #expect(problems(json).map(\.path.description) == ["$", "$"])
+    json = json.setting(["init"], to: ["job": "fashion-mnist"])
+    let spec = try JobSpec(json: json)
+    guard case .train(let train) = spec.work else {
+      Issue.record("not a train job")
+      return
+    }
+    #expect(train.initial == .jobNamed("fashion-mnist"))
+    #expect(train.unet == nil && train.scheduler == nil)
+    #expect(try JobSpec(json: spec.json) == spec)
+  }
+
   @Test(
     arguments: [
       (["model"], ["job": 3]), (["model"], ["path": "/models/ddpm"]),
@@ -99,7 +114,7 @@ import Testing
       ),
       (
         ["scheduler"], nil,
-        #"$: the key "scheduler" is missing: add an object, for example {"preset": "fashion-mnist-28"}"#
+        #"$: the key "scheduler" is missing: add an object, for example {"preset": "fashion-mnist-28"}, or add "init""#
       ),
       (
         ["kind"], "tran",
@@ -112,7 +127,7 @@ import Testing
       ),
       (
         ["count"], 3,
-        #"$: unknown key "count"; allowed here is "schema", "$schema", "kind", "name", "seed", "dataset", "unet", "scheduler", "optimizer", "ema" or "training"; it belongs to kind "sample""#
+        #"$: unknown key "count"; allowed here is "schema", "$schema", "kind", "name", "seed", "dataset", "init", "unet", "scheduler", "optimizer", "ema" or "training"; it belongs to kind "sample""#
       ),
       (["seed"], -1, "$.seed: found -1, allowed is an integer from 0 to 18446744073709551615"),
       (
@@ -167,7 +182,7 @@ import Testing
 
   /// One member of an example at a time gets a wild value: the decoder and the schema agree on
   /// whether that is allowed, except for the rules between keys, which only the decoder knows.
-  @Test(arguments: ["image-folder-train.json", "fashion-mnist-sample.json"])
+  @Test(arguments: ["image-folder-train.json", "fine-tune.json", "fashion-mnist-sample.json"])
   func theSchemaAgreesWithTheDecoder(_ name: String) throws {
     let values: [JSONValue?] = [
       nil, .some(.null), true, false, 0, 1, -1, 7, 0.5, 1.0, 1.5, 100_000, 1e300, "", "x", "/x",
@@ -178,7 +193,7 @@ import Testing
     let rules: Set = [
       "$.unet.sample_size", "$.unet.out_channels", "$.unet.block_out_channels",
       "$.unet.down_block_types", "$.unet.up_block_types", "$.unet.attention_head_dim",
-      "$.scheduler.beta_end", "$.training.shards", "$.output.formats", "$.model",
+      "$.scheduler.beta_end", "$.training.shards", "$.output.formats", "$.model", "$.init",
     ]
     let example = try Examples.json(name)
     let canonical = try JobSpec(json: example).json

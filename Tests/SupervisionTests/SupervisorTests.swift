@@ -147,17 +147,24 @@ import Testing
     let spool = try TestSpool(worker: Script.workUntilStopped)
     let daemon = try TestDaemon(spool, maxWorkers: 2)
     let maker = try await spool.accepted(try spool.submit(trainJob))
-    let id = try await spool.submitJob(model: #"{"job": "long"}"#)
-    try await until("it says that it waits") {
-      try spool.job(id)?.entry.reason == "waits for job \(maker) (train long)"
+    let ids = [
+      try await spool.submitJob(model: #"{"job": "long"}"#),
+      try await spool.accepted(try spool.submit(fineTuningJob)),
+    ]
+    for id in ids {
+      try await until("it says that it waits") {
+        try spool.job(id)?.entry.reason == "waits for job \(maker) (train long)"
+      }
     }
     try await spool.cancel(maker)
-    try await spool.waitFor(id, .failed)
+    for id in ids { try await spool.waitFor(id, .failed) }
     await daemon.stop()
-    #expect(
-      try spool.job(id)?.entry.reason
-        == "its model was to come from job \(maker) (train long), which was cancelled")
-    #expect(try spool.history(id) == [.admitted, .failed])
+    for id in ids {
+      #expect(
+        try spool.job(id)?.entry.reason
+          == "its model was to come from job \(maker) (train long), which was cancelled")
+      #expect(try spool.history(id) == [.admitted, .failed])
+    }
   }
 
   // MARK: Cancelling
@@ -413,4 +420,10 @@ private let trainJob = """
   {"schema": "ddpm.job/1", "kind": "train", "name": "long", "seed": 1,
    "dataset": {"type": "images", "path": "/images"}, "unet": {"preset": "fashion-mnist-28"},
    "scheduler": {"preset": "fashion-mnist-28"}, "training": {"batch_size": 1, "steps": 1}}
+  """
+
+private let fineTuningJob = """
+  {"schema": "ddpm.job/1", "kind": "train", "name": "tuned", "seed": 1,
+   "dataset": {"type": "images", "path": "/images"}, "init": {"job": "long"},
+   "training": {"batch_size": 1, "steps": 1}}
   """

@@ -85,14 +85,16 @@ import Testing
       ("train-queued", nil), ("train-done", nil), (6, "train train-done (job 6) failed"), (5, nil),
       ("absent", "there is no job absent"), (99, "there is no job 99"),
     ] as [(JSONValue, String?)] {
-      var job = try #require(Bench.job(named: "x").object)
-      job["model"] = ["job": model]
-      let (_, errors, code) = try ddpmctl("submit", bench.file(.object(job)))
-      #expect(code == 0)
-      if let doubt {
-        #expect(errors.hasPrefix("warning: $.model.job: \(doubt)"), "\(errors)")
-      } else {
-        #expect(errors == "")
+      for (kind, key) in [("sample", "model"), ("train", "init")] {
+        var job = try #require(Bench.job(named: "x", kind: kind).object)
+        job[key] = ["job": model]
+        let (_, errors, code) = try ddpmctl("submit", bench.file(.object(job)))
+        #expect(code == 0)
+        if let doubt {
+          #expect(errors.hasPrefix("warning: $.\(key).job: \(doubt)"), "\(errors)")
+        } else {
+          #expect(errors == "")
+        }
       }
     }
   }

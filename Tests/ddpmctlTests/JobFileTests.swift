@@ -51,12 +51,17 @@ import Testing
     }
   }
 
-  @Test func allPathsOfASampleJobAreMadeAbsolute() throws {
+  @Test func allPathsOfAJobAreMadeAbsolute() throws {
     let json = try JSONValue(
-      parsing: #"{"model": {"path": "m"}, "initial_noise": "n.npy", "name": "x", "dataset": 3}"#)
+      parsing:
+        #"{"model": {"path": "m"}, "init": {"path": "i"}, "initial_noise": "n.npy", "name": "x", "dataset": 3}"#
+    )
     #expect(
       json.makingPathsAbsolute(in: "/f")
-        == ["model": ["path": "/f/m"], "initial_noise": "/f/n.npy", "name": "x", "dataset": 3])
+        == [
+          "model": ["path": "/f/m"], "init": ["path": "/f/i"], "initial_noise": "/f/n.npy",
+          "name": "x", "dataset": 3,
+        ])
   }
 
   @Test(arguments: [

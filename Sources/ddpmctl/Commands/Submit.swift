@@ -24,8 +24,8 @@ struct Submit: ParsableCommand {
     let file = try JobFile(file)
     try spool.createSpool()
     for sentence in file.missingFiles { say("warning: \(sentence)") }
-    if case .sample(let sample) = file.spec.work, let doubt = try spool.doubt(about: sample.model) {
-      say("warning: $.model.job: \(doubt); the job fails unless that changes before it runs")
+    if let (key, model) = file.model, let doubt = try spool.doubt(about: model) {
+      say("warning: \(key).job: \(doubt); the job fails unless that changes before it runs")
     }
     let interrupt = Interrupt()
     let token = try attempt { try Submission.submit(file.bytes, to: spool.layout) }
@@ -50,7 +50,7 @@ extension SpoolOptions {
     case .jobNamed(let name): reference = .name(name)
     }
     let jobs = try attempt { try reader.jobs(reference) }.map(view)
-    let makers = jobs.filter { $0.kind != "sample" }
+    let makers = jobs.filter { $0.kind == "train" }
     if makers.contains(where: { $0.job.state == .done || !$0.job.state.isFinal }) { return nil }
     if let maker = makers.last { return ending(of: maker) }
     if let other = jobs.last { return "\(other.title) is not a train job" }

@@ -1,0 +1,101 @@
+/// The network and the noise schedule that a train job works with: those of its sections or, with
+/// `init`, those of the model whose weights the training starts from.
+///
+/// **Promises.** With `init` everything is settled when the job first starts and recorded in
+/// `inputs.json`. A job that begins again before its first checkpoint begins with the same weights,
+/// or fails; behind a checkpoint the model it came from is not needed any more.
+///
+/// **Failures.** A section that does not fit the model's weights fails the job, and every key that
+/// differs is named.
+
+import DurableIO
+import Jobs
+import ModelConfig
+import ModelFiles
+import StrictJSON
+import Training
+
+/// What a train job trains.
+struct TrainedModel {
+  let unet: UNetConfig
+  let scheduler: SchedulerConfig
+  /// Where the weights come from; nil if they are drawn.
+  let origin: JobInputs?
+
+  /// Settles what `spec` leaves to the model that it starts from.
+  init(_ spec: TrainSpec, in directory: JobDirectory) throws(JobFailure) {
+    guard let initial = spec.initial else {
+      // A spec without `init` has both: the job file is not read without them.
+      self.init(unet: spec.unet ?? UNetConfig(), scheduler: spec.scheduler ?? SchedulerConfig())
+      return
+    }
+    self = try attempt {
+      if let record = try InputsRecord.read(in: directory) {
+        guard let model = TrainedModel(json: record) else { throw InputsRecord.damaged(directory) }
+        return model
+      }
+      let inputs = try JobInputs(model: initial, at: "$.init", in: directory)
+      let model = try TrainedModel(spec, from: inputs)
+      try InputsRecord.write(model.json, in: directory)
+      return model
+    }
+  }
+
+  private init(unet: UNetConfig, scheduler: SchedulerConfig, origin: JobInputs? = nil) {
+    self.unet = unet
+    self.scheduler = scheduler
+    self.origin = origin
+  }
+
+  private init(_ spec: TrainSpec, from origin: JobInputs) throws {
+    let folder = try DiffusersFolder(path: origin.model)
+    var problems: [String] = []
+    func compare(_ section: String, _ given: JSONValue, _ model: JSONValue, only: Set<String>?) {
+      for (key, value) in given.object?.members ?? [] where only?.contains(key) ?? true {
+        guard let wanted = model[key], value != wanted else { continue }
+        problems.append(
+          "$.\(section).\(key): found \(value.serialized()), and the model of $.init has"
+            + " \(wanted.serialized())")
+      }
+    }
+    if let unet = spec.unet {
+      var model = folder.unet
+      model.dropout = unet.dropout
+      compare("unet", unet.json, model.json, only: nil)
+    }
+    if let scheduler = spec.scheduler {
+      compare("scheduler", scheduler.json, folder.scheduler.json, only: ["prediction_type"])
+    }
+    guard problems.isEmpty else {
+      throw JobFailure.failed(
+        reason: problems.joined(separator: "; ") + "; leave the section out to take the model's")
+    }
+    self.init(
+      unet: spec.unet ?? folder.unet, scheduler: spec.scheduler ?? folder.scheduler, origin: origin)
+  }
+
+  /// What `inputs.json` says.
+  private var json: JSONObject {
+    var json = origin?.json ?? [:]
+    json["unet"] = unet.json
+    json["scheduler"] = scheduler.json
+    return json
+  }
+
+  private init?(json: JSONObject) {
+    guard let origin = JobInputs(json: json),
+      let unet = try? UNetConfig(json: json["unet"] ?? .null),
+      let scheduler = try? SchedulerConfig(json: json["scheduler"] ?? .null)
+    else { return nil }
+    self.init(unet: unet, scheduler: scheduler, origin: origin)
+  }
+
+  /// Gives a trainer that has taken no step yet the weights of the model in `init`, if there is one.
+  func load(into trainer: Trainer) throws(JobFailure) {
+    guard let origin else { return }
+    try attempt {
+      try origin.requireUnchanged()
+      try trainer.start(from: try DiffusersFolder(path: origin.model))
+    }
+  }
+}
