@@ -16,9 +16,19 @@ public enum RandomStream: UInt32, CaseIterable, Sendable {
   case shuffle = 5
   /// Whether a training image is mirrored; counted by (optimizer step, image of the batch).
   case flip = 6
+  /// ε of an evaluated image; counted by (t, image of the data set).
+  case evaluationNoise = 7
+  /// t of a held-out pair; counted by (0, pair of the bank).
+  case heldOutTimestep = 8
+  /// ε of a held-out pair; counted by (0, pair of the bank).
+  case heldOutNoise = 9
+  /// Which images of a data set are held out.
+  case heldOutSplit = 10
   /// The noise that the two images of an interpolation share; counted by (0, row of the picture).
   case interpolationNoise = 13
   /// Further draws within a sampling step, such as the noise on known pixels in inpainting; counted
   /// by (4 · position in the chain + draw, image of the job).
   case furtherSamplerNoise = 14
+  /// t of an evaluated image; counted by (part of the chain, image of the data set).
+  case evaluationTimestep = 15
 }

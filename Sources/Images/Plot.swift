@@ -1,5 +1,5 @@
-/// A curve over training steps as a picture: the values as a thin pale line, their moving average
-/// as a strong one, labelled axes and a light grid.
+/// Curves as a picture, with labelled axes, a light grid and a key: the losses of training steps as
+/// a thin pale line under their moving average, anything else as one line.
 
 /// What to plot; `image` draws it.
 public struct Plot: Sendable {
@@ -15,19 +15,52 @@ public struct Plot: Sendable {
   public var width = 960
   /// Pixels.
   public var height = 540
-  private let points: [(x: Double, y: Double)]
+  private let curves: [Curve]
 
-  /// A plot of `points`, in ascending order of x; numbers beyond 10¹⁰⁰, which no axis arithmetic
-  /// survives, and those that are none are left out.
+  /// One line of a plot.
+  public struct Curve: Sendable {
+    let name: String
+    let points: [(x: Double, y: Double)]
+    /// Whether the values scatter and their moving average is what matters.
+    let isNoisy: Bool
+
+    /// A line through `points`, in ascending order of x; numbers beyond 10¹⁰⁰, which no axis
+    /// arithmetic survives, and those that are none are left out.
+    public init(_ name: String, _ points: [(x: Double, y: Double)]) {
+      self.init(name, points, isNoisy: false)
+    }
+
+    /// A value for every training step; `points` as above.
+    public static func steps(_ points: [(x: Double, y: Double)]) -> Curve {
+      Curve("each step", points, isNoisy: true)
+    }
+
+    private init(_ name: String, _ points: [(x: Double, y: Double)], isNoisy: Bool) {
+      self.name = name
+      self.points = points.filter { abs($0.x) < 1e100 && abs($0.y) < 1e100 }
+      self.isNoisy = isNoisy
+    }
+  }
+
+  /// A plot of some curves.
   public init(
-    title: String, xLabel: String, yLabel: String, points: [(x: Double, y: Double)],
-    isLogarithmic: Bool = true
+    title: String, xLabel: String, yLabel: String, curves: [Curve], isLogarithmic: Bool = true
   ) {
     self.title = title
     self.xLabel = xLabel
     self.yLabel = yLabel
-    self.points = points.filter { abs($0.x) < 1e100 && abs($0.y) < 1e100 }
+    self.curves = curves
     self.isLogarithmic = isLogarithmic
+  }
+
+  /// A plot of a value for every training step; `points` as for a curve.
+  public init(
+    title: String, xLabel: String, yLabel: String, points: [(x: Double, y: Double)],
+    isLogarithmic: Bool = true
+  ) {
+    self.init(
+      title: title, xLabel: xLabel, yLabel: yLabel, curves: [.steps(points)],
+      isLogarithmic: isLogarithmic)
   }
 
   /// Draws the plot, in RGB.
@@ -40,16 +73,16 @@ public struct Plot: Sendable {
     canvas.drawText(
       xLabel, x: frame.left + frame.width, y: frame.bottom + 38, anchor: .right, Colors.label)
 
-    let raw = isLogarithmic ? points.filter { $0.y > 1e-100 } : points
-    let smooth = movingAverage(raw)
-    guard let first = raw.first, let last = raw.last else {
+    let lines = lines
+    let all = lines.flatMap(\.points)
+    guard let first = all.map(\.x).min(), let last = all.map(\.x).max() else {
       canvas.drawText(
         "no values yet", x: frame.left + frame.width / 2, y: frame.top + frame.height / 2,
         anchor: .centre, Colors.label)
       return canvas.image
     }
-    let xAxis = AxisScale(linear: first.x, last.x, count: 8)
-    let yAxis = verticalAxis(raw, smooth)
+    let xAxis = AxisScale(linear: first, last, count: 8)
+    let yAxis = verticalAxis(lines)
     drawGrid(on: &canvas, frame, xAxis, yAxis)
     func place(_ p: (x: Double, y: Double)) -> (x: Float, y: Float) {
       // Values beyond the axis run along the frame's edge.
@@ -59,11 +92,12 @@ public struct Plot: Sendable {
         Float(Double(frame.bottom) - y * Double(frame.height))
       )
     }
-    canvas.strokeLine(
-      through: extremes(raw, columns: frame.width).map(place), thickness: 1, Colors.raw)
-    canvas.strokeLine(
-      through: extremes(smooth, columns: frame.width).map(place), thickness: 2.5, Colors.smooth)
-    drawKey(on: &canvas, frame)
+    for line in lines {
+      canvas.strokeLine(
+        through: extremes(line.points, columns: frame.width).map(place),
+        thickness: line.thickness, line.ink)
+    }
+    drawKey(lines, on: &canvas, frame)
     return canvas.image
   }
 
@@ -82,17 +116,44 @@ public struct Plot: Sendable {
     static let axis = Ink(0x9CA3AF)
     static let raw = Ink(0x2563EB, opacity: 0.35)
     static let smooth = Ink(0x1D4ED8)
+    static let curves = [smooth, Ink(0xEA580C), Ink(0x059669), Ink(0x9333EA)]
   }
 
-  /// From the smallest value to the largest of the average or the 99.5th percentile of the
-  /// values, so that a single spike does not flatten the rest.
-  private func verticalAxis(_ raw: [(x: Double, y: Double)], _ smooth: [(x: Double, y: Double)])
-    -> AxisScale
-  {
-    let sorted = raw.map(\.y).sorted()
-    let percentile = sorted[min(sorted.count * 199 / 200, sorted.count - 1)]
-    let low = sorted[0]
-    let high = max(percentile, smooth.map(\.y).max() ?? percentile)
+  /// What is drawn, one over the other.
+  private struct Line {
+    let name: String
+    let points: [(x: Double, y: Double)]
+    let ink: Ink
+    let thickness: Float
+    /// Whether a few values may lie beyond the axis.
+    var mayBeCut = false
+  }
+
+  private var lines: [Line] {
+    curves.enumerated().flatMap { index, curve in
+      let points = isLogarithmic ? curve.points.filter { $0.y > 1e-100 } : curve.points
+      let ink = Colors.curves[index % Colors.curves.count]
+      guard curve.isNoisy else {
+        return [Line(name: curve.name, points: points, ink: ink, thickness: 2.5)]
+      }
+      return [
+        Line(name: curve.name, points: points, ink: Colors.raw, thickness: 1, mayBeCut: true),
+        Line(name: "average", points: movingAverage(points), ink: Colors.smooth, thickness: 2.5),
+      ]
+    }
+  }
+
+  /// From the smallest value to the largest, but of values that scatter to their 99.5th
+  /// percentile, so that a single spike does not flatten the rest.
+  private func verticalAxis(_ lines: [Line]) -> AxisScale {
+    let lines = lines.filter { !$0.points.isEmpty }
+    let low = lines.flatMap { $0.points.map(\.y) }.min() ?? 0
+    let high =
+      lines.map { line in
+        let sorted = line.points.map(\.y).sorted()
+        let last = sorted.count - 1
+        return sorted[line.mayBeCut ? min(sorted.count * 199 / 200, last) : last]
+      }.max() ?? 1
     if isLogarithmic { return AxisScale(logarithmic: low / 1.1, high * 1.1) }
     let margin = high > low ? (high - low) * 0.05 : max(abs(high) * 0.05, 1e-12)
     return AxisScale(linear: low - margin, high + margin, count: 6)
@@ -119,15 +180,14 @@ public struct Plot: Sendable {
       left: frame.left, top: frame.top, width: 1, height: frame.height, Colors.axis)
   }
 
-  private func drawKey(on canvas: inout Canvas, _ frame: Frame) {
+  private func drawKey(_ lines: [Line], on canvas: inout Canvas, _ frame: Frame) {
     var right = frame.left + frame.width
-    for (name, ink, thickness) in [
-      ("average", Colors.smooth, 3), ("each step", Colors.raw, 1),
-    ] {
-      canvas.drawText(name, x: right, y: 44, anchor: .right, Colors.label)
-      right -= Canvas.textWidth(name) + 8
+    for line in lines.reversed() {
+      let thickness = Int(line.thickness.rounded())
+      canvas.drawText(line.name, x: right, y: 44, anchor: .right, Colors.label)
+      right -= Canvas.textWidth(line.name) + 8
       canvas.fillRectangle(
-        left: right - 24, top: 51 - thickness / 2, width: 24, height: thickness, ink)
+        left: right - 24, top: 51 - thickness / 2, width: 24, height: thickness, line.ink)
       right -= 24 + 20
     }
   }

@@ -14,6 +14,7 @@ struct MemoryNeed {
   private enum Use {
     case training(shards: Int)
     case sampling
+    case evaluating
   }
 
   private let use: Use
@@ -28,6 +29,9 @@ struct MemoryNeed {
 
   /// Drawing samples with `unet`: its weights.
   init(sampling unet: UNet) { self.init(.sampling, unet, buffers: 1) }
+
+  /// Evaluating so many sets of weights of `unet`.
+  init(evaluating unet: UNet, models: Int) { self.init(.evaluating, unet, buffers: models) }
 
   private init(_ use: Use, _ unet: UNet, buffers: Int) {
     self.use = use
@@ -48,6 +52,7 @@ struct MemoryNeed {
             + (shards > 1 ? " or $.training.shards, which is \(shards)" : "")
         )
       case .sampling: ("to draw samples", "draw them on a larger machine")
+      case .evaluating: ("to be evaluated", "evaluate one of $.weights, or on a larger machine")
       }
     throw .failed(reason: "\(network) of memory \(purpose), and \(limit); \(remedy)")
   }

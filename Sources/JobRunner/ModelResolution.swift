@@ -22,7 +22,7 @@ enum ModelResolution {
       }
       guard case .train = spec.work else {
         throw .failed(
-          reason: "\(key).job: job \(id) is a sample job; a train job is needed")
+          reason: "\(key).job: job \(id) is \(spec.kindWithArticle) job; a train job is needed")
       }
       guard try attempt({ try ResultsFolder.isPublished(job) }) else {
         throw .failed(reason: "\(key).job: job \(id) \(fate(of: job))")
@@ -40,18 +40,18 @@ enum ModelResolution {
     let ids = try attempt { try Directory.names(in: jobs) }.compactMap { Int($0) }
     // What there is of that name instead, newest first.
     var unfinished: [String] = []
-    var sampling: [String] = []
+    var others: [String] = []
     for id in ids.sorted(by: >) {
       let job = JobDirectory(path: "\(jobs)/\(id)")
       guard job != asking, let spec = spec(of: job), spec.name == name else { continue }
       guard case .train = spec.work else {
-        sampling.append("job \(id) is a sample job")
+        others.append("job \(id) is \(spec.kindWithArticle) job")
         continue
       }
       if try attempt({ try ResultsFolder.isPublished(job) }) { return job.results }
       unfinished.append("job \(id) \(fate(of: job))")
     }
-    let found = (unfinished + sampling).first ?? "no other job has that name"
+    let found = (unfinished + others).first ?? "no other job has that name"
     throw .failed(reason: "\(key).job: no finished train job is named \"\(name)\"; \(found)")
   }
 
@@ -72,4 +72,9 @@ enum ModelResolution {
       return "is not done yet; submit this job again when it is"
     }
   }
+}
+
+extension JobSpec {
+  /// "a sample", "an evaluate".
+  fileprivate var kindWithArticle: String { "\(kind.first == "e" ? "an" : "a") \(kind)" }
 }

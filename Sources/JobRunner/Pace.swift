@@ -18,13 +18,13 @@ struct Pace {
     self.done = done
   }
 
-  /// A step has been done.
-  mutating func advance(loss: Double? = nil) {
+  /// A step, or `steps` of them, have been done.
+  mutating func advance(by steps: Int = 1, loss: Double? = nil) {
     let now = ContinuousClock.now
     let (seconds, attoseconds) = (now - last).components
     last = now
-    lastSeconds = max(Double(seconds) + Double(attoseconds) * 1e-18, 1e-9)
-    done += 1
+    lastSeconds = max((Double(seconds) + Double(attoseconds) * 1e-18) / Double(steps), 1e-9)
+    done += steps
     self.seconds.add(lastSeconds)
     if let loss { self.loss.add(loss) }
   }

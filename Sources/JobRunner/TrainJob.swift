@@ -224,20 +224,3 @@ extension TrainingRecipe {
     average = spec.ema.enabled ? ExponentialMovingAverage(decay: spec.ema.decay) : nil
   }
 }
-
-/// The images that a job trains on, in the size that its network wants.
-private func openDataset(
-  _ spec: DatasetSpec, for unet: UNetConfig, threads: Int, report: (String) -> Void
-) throws(DatasetError) -> any Dataset {
-  let format: DatasetFormat =
-    switch spec.format {
-    case .idx: .idx
-    case .images: .images
-    case .cifar10: .cifar10
-    case .npy: .npy
-    }
-  return try Datasets.openDataset(
-    path: spec.path, format: format, size: unet.sampleSize,
-    channels: unet.inChannels, limit: spec.limit, threads: threads,
-    report: report)
-}

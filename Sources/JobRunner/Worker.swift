@@ -76,6 +76,9 @@ public struct Worker {
     case .sample(let spec):
       if !isPublished { try SampleJob(job, spec, context(wanting: spec.threads)).run() }
       try attempt { try SampleJob.removeLeftovers(in: directory) }
+    case .evaluate(let spec):
+      if !isPublished { try EvaluateJob(job, spec, context(wanting: spec.threads)).run() }
+      try attempt { try EvaluateJob.removeLeftovers(in: directory) }
     }
   }
 

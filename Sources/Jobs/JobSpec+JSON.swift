@@ -32,11 +32,12 @@ extension JobSpec {
   /// The job with every default filled in; reads back as the same job.
   public var json: JSONValue { JobSpec.codec.encode(self) }
 
-  /// The kind of job: `train` or `sample`.
+  /// The kind of job: `train`, `sample` or `evaluate`.
   public var kind: String {
     switch work {
     case .train: "train"
     case .sample: "sample"
+    case .evaluate: "evaluate"
     }
   }
 
@@ -73,7 +74,9 @@ extension JobSpec {
   // MARK: The keys
 
   private static let codec: JSONCodec<JobSpec> = .variant(
-    by: "kind", [("train", trainCodec), ("sample", sampleCodec)], kind: { $0.kind })
+    by: "kind",
+    [("train", trainCodec), ("sample", sampleCodec), ("evaluate", evaluateCodec)],
+    kind: { $0.kind })
 
   private static let trainCodec = ObjectCodec(
     "Train a model", defaults: JobSpec(name: "", seed: 0, work: .train(.unset)),
@@ -114,6 +117,30 @@ extension JobSpec {
       Field("threads", \.sample.threads, .threads, JSONCodec.threadsDocumentation),
     ])
 
+  private static let evaluateCodec = ObjectCodec(
+    "Measure a model's likelihood",
+    defaults: JobSpec(name: "", seed: 0, work: .evaluate(.unset)),
+    fields: header(kind: "evaluate") + [
+      Field("model", \.evaluate.model, ModelReference.codec, required: true, "The trained model."),
+      Field("dataset", \.evaluate.dataset, DatasetSpec.codec.codec, required: true, "The images."),
+      Field(
+        "weights", \.evaluate.weights, .optional(.array(of: .choice, count: 1...2)),
+        "Of a train job's model: the average, the plain weights in raw/, or both; null takes what "
+          + "there is."),
+      Field(
+        "budget", \.evaluate.budget, EvaluationBudget.codec.codec,
+        "Where to end before the data set does."),
+      Field(
+        "timesteps", \.evaluate.timesteps, .optional(.integer(2...100_000)),
+        "Timesteps at which an image is scored, drawn from as many parts of the chain: an unbiased "
+          + "estimate; null scores all of them, which is exact."),
+      Field(
+        "batch_size", \.evaluate.batchSize, .integer(1...65536),
+        "Images read and scored together. Does not change the result."),
+      Field("threads", \.evaluate.threads, .threads, JSONCodec.threadsDocumentation),
+    ],
+    rules: { job, report in job.evaluate.checkRules(report) })
+
   private static func header(kind: JSONValue) -> [Field<JobSpec>] {
     [
       .constant("schema", .string(schema), required: true, "The version of the format."),
@@ -132,5 +159,10 @@ extension JobSpec {
   private var sample: SampleSpec {
     get { if case .sample(let spec) = work { spec } else { .unset } }
     set { work = .sample(newValue) }
+  }
+
+  private var evaluate: EvaluateSpec {
+    get { if case .evaluate(let spec) = work { spec } else { .unset } }
+    set { work = .evaluate(newValue) }
   }
 }

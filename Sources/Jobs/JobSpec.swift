@@ -14,6 +14,16 @@ public struct JobSpec: Equatable, Sendable {
   public enum Work: Equatable, Sendable {
     case train(TrainSpec)
     case sample(SampleSpec)
+    case evaluate(EvaluateSpec)
+
+    /// The model that the job reads, which another job may still be making.
+    public var model: ModelReference? {
+      switch self {
+      case .train(let spec): spec.initial
+      case .sample(let spec): spec.model
+      case .evaluate(let spec): spec.model
+      }
+    }
   }
 
   /// A job.

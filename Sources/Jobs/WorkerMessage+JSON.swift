@@ -41,6 +41,7 @@ extension Progress {
   public var json: JSONValue {
     var object: JSONObject = ["step": .integer(step), "steps": .integer(steps)]
     if let loss { object["loss"] = .double(loss) }
+    if let bitsPerDimension { object["bits_per_dim"] = .double(bitsPerDimension) }
     if let imagesPerSecond { object["images_per_second"] = .double(imagesPerSecond) }
     if let secondsLeft { object["seconds_left"] = .double(secondsLeft) }
     return .object(object)
@@ -52,6 +53,7 @@ extension Progress {
     else { return nil }
     self.init(
       step: step, steps: steps, loss: json["loss"]?.double,
+      bitsPerDimension: json["bits_per_dim"]?.double,
       imagesPerSecond: json["images_per_second"]?.double,
       secondsLeft: json["seconds_left"]?.double)
   }

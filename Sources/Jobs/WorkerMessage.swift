@@ -12,12 +12,14 @@ public enum WorkerMessage: Equatable, Sendable {
 
 /// How far a job is.
 public struct Progress: Equatable, Sendable {
-  /// `step` counts optimizer steps (train) or finished images (sample).
+  /// `step` counts optimizer steps (train) or finished images (sample, evaluate).
   public var step: Int
   /// All that there are to do.
   public var steps: Int
   /// Moving average of the training loss.
   public var loss: Double?
+  /// The negative log-likelihood of the images evaluated so far, in bits per dimension.
+  public var bitsPerDimension: Double?
   /// Throughput of late.
   public var imagesPerSecond: Double?
   /// Estimated time to the end.
@@ -25,12 +27,14 @@ public struct Progress: Equatable, Sendable {
 
   /// A position; nil where something is not known.
   public init(
-    step: Int, steps: Int, loss: Double? = nil, imagesPerSecond: Double? = nil,
+    step: Int, steps: Int, loss: Double? = nil, bitsPerDimension: Double? = nil,
+    imagesPerSecond: Double? = nil,
     secondsLeft: Double? = nil
   ) {
     self.step = step
     self.steps = steps
     self.loss = loss
+    self.bitsPerDimension = bitsPerDimension
     self.imagesPerSecond = imagesPerSecond
     self.secondsLeft = secondsLeft
   }

@@ -46,8 +46,9 @@ package struct StatusLine: CustomStringConvertible {
 extension Progress {
   /// `step 1200/8000, loss 0.031, 9 min left`.
   fileprivate func summary(_ kind: String) -> String {
-    var parts = ["\(kind == "sample" ? "image" : "step") \(step)/\(steps)"]
+    var parts = ["\(kind == "train" ? "step" : "image") \(step)/\(steps)"]
     if let loss { parts.append("loss \(loss.significant(2))") }
+    if let bitsPerDimension { parts.append("\(bitsPerDimension.significant(3)) bits/dim") }
     if let time = secondsLeft.flatMap(timeLeft) { parts.append(time + " left") }
     return parts.joined(separator: ", ")
   }

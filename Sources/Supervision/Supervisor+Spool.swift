@@ -224,14 +224,8 @@ extension Supervisor {
 
 extension JobSummary {
   init(_ envelope: Envelope) {
-    switch envelope.spec.work {
-    case .train(let train):
-      self.init(
-        id: envelope.id, kind: "train", name: envelope.spec.name, model: train.initial)
-    case .sample(let sample):
-      self.init(
-        id: envelope.id, kind: "sample", name: envelope.spec.name, model: sample.model)
-    }
+    let spec = envelope.spec
+    self.init(id: envelope.id, kind: spec.kind, name: spec.name, model: spec.work.model)
   }
 }
 

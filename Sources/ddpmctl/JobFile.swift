@@ -46,7 +46,7 @@ struct JobFile {
   var model: (key: String, reference: ModelReference)? {
     switch spec.work {
     case .train(let train): train.initial.map { ("$.init", $0) }
-    case .sample(let sample): ("$.model", sample.model)
+    case .sample, .evaluate: spec.work.model.map { ("$.model", $0) }
     }
   }
 
@@ -56,6 +56,7 @@ struct JobFile {
       switch spec.work {
       case .train(let train): [("$.dataset.path", train.dataset.path)]
       case .sample(let sample): [("$.initial_noise", sample.initialNoise)]
+      case .evaluate(let evaluate): [("$.dataset.path", evaluate.dataset.path)]
       }
     let folder = model.map { ("\($0.key).path", $0.reference.folder) }
     return (paths + [folder].compactMap { $0 }).compactMap { key, path in

@@ -25,9 +25,8 @@ struct JobView {
   /// The job's progress in a line; nil before the first step.
   var progressLine: ProgressLine? {
     progress.map { progress in
-      let isSampling = if case .sample? = job.envelope?.spec.work { true } else { false }
-      return ProgressLine(
-        title: title, shortTitle: "job \(id)", unit: isSampling ? "image" : "step",
+      ProgressLine(
+        title: title, shortTitle: "job \(id)", unit: kind == "train" ? "step" : "image",
         progress: progress)
     }
   }
@@ -63,7 +62,7 @@ struct JobView {
   /// "1200/8000, loss 0.0312"; empty before the first step.
   var progressText: String {
     guard let progress else { return "" }
-    return ["\(progress.step)/\(progress.steps)", lossText(progress)].compactMap { $0 }
+    return ["\(progress.step)/\(progress.steps)", qualityText(progress)].compactMap { $0 }
       .joined(separator: ", ")
   }
 
@@ -88,9 +87,10 @@ struct JobView {
   }
 }
 
-/// "loss 0.0312", as far as there is one.
-func lossText(_ progress: Progress) -> String? {
+/// "loss 0.0312" or "3.71 bits/dim", as far as there is one.
+func qualityText(_ progress: Progress) -> String? {
   progress.loss.map { "loss \(significant($0, digits: 3))" }
+    ?? progress.bitsPerDimension.map { "\(significant($0, digits: 3)) bits/dim" }
 }
 
 /// A number with so many significant digits, without an exponent where it needs none.

@@ -31,7 +31,8 @@ struct ProgressLine {
   /// What is known, in words.
   var facts: [String] {
     [
-      "\(Int(fraction * 100))%", "\(unit) \(progress.step)/\(progress.steps)", lossText(progress),
+      "\(Int(fraction * 100))%", "\(unit) \(progress.step)/\(progress.steps)",
+      qualityText(progress),
       progress.imagesPerSecond.map { "\(significant($0, digits: 3)) images/s" },
       progress.secondsLeft.map { "\(durationText(seconds: $0)) left" },
     ].compactMap { $0 }

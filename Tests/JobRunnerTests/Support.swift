@@ -70,6 +70,17 @@ final class Jobs {
     return .sample(spec)
   }
 
+  /// An evaluate job on the data set.
+  func evaluate(
+    _ model: ModelReference, _ change: (inout EvaluateSpec) -> Void = { _ in }
+  ) -> JobSpec.Work {
+    var spec = EvaluateSpec(
+      model: model, dataset: DatasetSpec(format: .npy, path: dataset))
+    spec.budget.images = 5
+    change(&spec)
+    return .evaluate(spec)
+  }
+
   /// Admits a job as the daemon does.
   func add(_ id: Int, _ work: JobSpec.Work, name: String = "test") throws {
     let spec = JobSpec(name: name, seed: 42, work: work)
@@ -148,6 +159,9 @@ extension JobSpec.Work {
     case .sample(var spec):
       spec.threads = threads
       return .sample(spec)
+    case .evaluate(var spec):
+      spec.threads = threads
+      return .evaluate(spec)
     }
   }
 }

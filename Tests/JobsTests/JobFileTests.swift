@@ -80,6 +80,44 @@ import Testing
 
   @Test(
     arguments: [
+      (["model"], ["job": 3]), (["weights"], nil), (["weights"], .null), (["weights"], ["raw"]),
+      (["weights"], ["raw", "ema"]), (["budget"], nil), (["budget"], ["minutes": 0.5]),
+      (["timesteps"], nil), (["timesteps"], 2), (["batch_size"], 3), (["threads"], 2),
+    ] as [([String], JSONValue?)])
+  func evaluateJobsReadBack(_ path: [String], _ value: JSONValue?) throws {
+    let json = try Examples.json("fashion-mnist-evaluate.json").setting(path, to: value)
+    let spec = try JobSpec(json: json)
+    #expect(try JobSpec(json: spec.json) == spec)
+    #expect(spec.work.model == (path == ["model"] ? .job(3) : .jobNamed("fashion-mnist")))
+  }
+
+  @Test(
+    arguments: [
+      (
+        ["weights"], ["ema", "ema"], "$.weights: the same weights are named twice"
+      ),
+      (
+        ["weights"], ["best"],
+        #"$.weights[0]: found "best", allowed is "ema" or "raw""#
+      ),
+      (
+        ["dataset", "horizontal_flip"], true,
+        #"$.dataset: found "horizontal_flip": true, allowed is false: images are evaluated as they are"#
+      ),
+      (["timesteps"], 1, "$.timesteps: found 1, allowed is an integer from 2 to 100000, or null"),
+      (
+        ["budget", "minutes"], 0,
+        "$.budget.minutes: found 0, allowed is a number > 0 and ≤ 1000000, or null"
+      ),
+      (["dataset"], nil, #"$: the key "dataset" is missing: add an object with "type" and "path""#),
+    ] as [([String], JSONValue?, String)])
+  func wrongEvaluateJobsSayWhy(_ path: [String], _ value: JSONValue?, _ message: String) throws {
+    let json = try Examples.json("fashion-mnist-evaluate.json").setting(path, to: value)
+    #expect(problems(json).map(\.description) == [message])
+  }
+
+  @Test(
+    arguments: [
       (
         ["training", "steps"], 0,
         "$.training.steps: found 0, allowed is an integer from 1 to 1000000000"
@@ -118,9 +156,9 @@ import Testing
       ),
       (
         ["kind"], "tran",
-        #"$.kind: found "tran", allowed is "train" or "sample"; did you mean "train"?"#
+        #"$.kind: found "tran", allowed is "train", "sample" or "evaluate"; did you mean "train"?"#
       ),
-      (["kind"], nil, #"$: the key "kind" is missing: add "train" or "sample""#),
+      (["kind"], nil, #"$: the key "kind" is missing: add "train", "sample" or "evaluate""#),
       (
         ["schema"], "ddpm.job/2",
         #"$.schema: found "ddpm.job/2", which is not supported; allowed is "ddpm.job/1""#
@@ -182,7 +220,10 @@ import Testing
 
   /// One member of an example at a time gets a wild value: the decoder and the schema agree on
   /// whether that is allowed, except for the rules between keys, which only the decoder knows.
-  @Test(arguments: ["image-folder-train.json", "fine-tune.json", "fashion-mnist-sample.json"])
+  @Test(arguments: [
+    "image-folder-train.json", "fine-tune.json", "fashion-mnist-sample.json",
+    "fashion-mnist-evaluate.json",
+  ])
   func theSchemaAgreesWithTheDecoder(_ name: String) throws {
     let values: [JSONValue?] = [
       nil, .some(.null), true, false, 0, 1, -1, 7, 0.5, 1.0, 1.5, 100_000, 1e300, "", "x", "/x",
@@ -194,6 +235,7 @@ import Testing
       "$.unet.sample_size", "$.unet.out_channels", "$.unet.block_out_channels",
       "$.unet.down_block_types", "$.unet.up_block_types", "$.unet.attention_head_dim",
       "$.scheduler.beta_end", "$.training.shards", "$.output.formats", "$.model", "$.init",
+      "$.weights", "$.dataset",
     ]
     let example = try Examples.json(name)
     let canonical = try JobSpec(json: example).json

@@ -7,6 +7,7 @@ import Testing
   @Test(
     arguments: [
       .progress(Progress(step: 0, steps: 10)),
+      .progress(Progress(step: 2, steps: 10, bitsPerDimension: 3.7)),
       .progress(Progress(step: 3, steps: 10, loss: 0.1, imagesPerSecond: 1e-9, secondsLeft: 1e9)),
       .finished, .stopped, .failed(reason: "line\nfeed \"quoted\" \u{0} é"),
     ] as [WorkerMessage])

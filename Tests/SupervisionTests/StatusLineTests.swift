@@ -19,6 +19,13 @@ import Testing
     #expect(line([running]) == "sample fashion-mnist (job 4) image 12/64")
   }
 
+  @Test func showsAnEvaluateJobInImages() {
+    var running = job(4, .running)
+    running.summary.kind = "evaluate"
+    running.progress = Progress(step: 12, steps: 64, bitsPerDimension: 3.4567)
+    #expect(line([running]) == "evaluate fashion-mnist (job 4) image 12/64, 3.46 bits/dim")
+  }
+
   @Test func showsWhyNothingRuns() {
     #expect(line([]) == "idle")
     #expect(

@@ -24,13 +24,17 @@ final class Bench: Sendable {
     let header: JSONObject = [
       "schema": "ddpm.job/1", "kind": .string(kind), "name": .string(name),
     ]
+    let dataset: JSONValue = ["type": "images", "path": "/"]
     let work: JSONObject =
-      kind == "sample"
-      ? ["model": ["path": "/"], "count": 1]
-      : [
-        "dataset": ["type": "images", "path": "/"], "unet": ["preset": "cifar10-32"],
-        "scheduler": ["preset": "cifar10-32"], "training": ["batch_size": 1, "steps": 1],
-      ]
+      switch kind {
+      case "sample": ["model": ["path": "/"], "count": 1]
+      case "evaluate": ["model": ["path": "/"], "dataset": dataset]
+      default:
+        [
+          "dataset": dataset, "unet": ["preset": "cifar10-32"],
+          "scheduler": ["preset": "cifar10-32"], "training": ["batch_size": 1, "steps": 1],
+        ]
+      }
     return .object(JSONObject(header.members + work.members))
   }
 

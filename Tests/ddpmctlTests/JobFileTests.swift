@@ -82,7 +82,10 @@ import Testing
 
   @Test(arguments: [
     ("{", ":1:2: the text ends where a key in double quotes or '}' is expected"),
-    ("[]", #": $: found an empty array, allowed is an object whose "kind" is "train" or "sample""#),
+    (
+      "[]",
+      #": $: found an empty array, allowed is an object whose "kind" is "train", "sample" or "evaluate""#
+    ),
     (
       text.replacing("\"steps\": 1", with: "\"step\": 1"),
       #": $.training: unknown key "step"; did you mean "steps"?"#

@@ -132,4 +132,31 @@ import Testing
     #expect(status["daemon"]?["problem"] == "the disk is full")
     #expect(status["waiting_files"] == 1)
   }
+
+  @Test func anEvaluationIsSummedUpInALine() throws {
+    try bench.admit("a", kind: "evaluate", .done)
+    let directory = bench.layout.jobDirectory(1)
+    try Directory.create(directory.results)
+    let results: JSONValue = [
+      "images": 1000,
+      "results": [
+        ["weights": "ema", "nll": ["bits_per_dim": 3.41189, "standard_error": 0.0213]],
+        ["weights": "raw", "nll": ["bits_per_dim": 3.5, "standard_error": nil]],
+      ],
+    ]
+    try AtomicFile.write(results.serialized(), to: directory.results + "/evaluation.json")
+    let line = "ema 3.412 ± 0.021, raw 3.500 bits/dim on 1000 images"
+    #expect(try ddpmctl("show", "a").output.contains(line))
+    let (output, errors, _) = try ddpmctl("results", "a")
+    #expect(output == directory.results + "\n" && errors.contains(line))
+  }
+
+  @Test func anEvaluationUnderWayTellsItsBound() throws {
+    try bench.admit("a", kind: "evaluate", .running)
+    let progress = Jobs.Progress(step: 7, steps: 12, bitsPerDimension: 3.4567)
+    try AtomicFile.write(progress.json.serialized(), to: bench.layout.jobDirectory(1).progress)
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    #expect(try ddpmctl("status").output.contains("58%, image 7/12, 3.46 bits/dim"))
+  }
 }

@@ -15,7 +15,10 @@ struct Results: ParsableCommand {
   func run() throws {
     let view = try spool.job(job)
     switch view.job.state {
-    case .done: print(view.directory.results)
+    case .done:
+      print(view.directory.results)
+      // Beside the path, which scripts read.
+      if let line = evaluationLine(view.directory) { say("NLL: \(line)") }
     case .failed, .cancelled:
       throw Refusal("there are no results: \(spool.ending(of: view))")
     case .queued, .running, .deferred, .held:

@@ -52,7 +52,10 @@ struct Show: ParsableCommand {
       ])
     }
     rows.append(["Directory", view.directory.path])
-    if view.job.state == .done { rows.append(["Results", view.directory.results]) }
+    if view.job.state == .done {
+      rows.append(["Results", view.directory.results])
+      if let line = evaluationLine(view.directory) { rows.append(["NLL", line]) }
+    }
     print(view.title)
     print(table(rows.map { ["  " + $0[0]] + $0[1...] }))
     if !events.isEmpty {

@@ -1,0 +1,32 @@
+/// Mean and variance of numbers that come one after the other (Welford 1962), in Double. The bits
+/// depend on the numbers and their order only.
+public struct Moments: Equatable, Sendable {
+  /// How many numbers.
+  public private(set) var count = 0
+  /// Their mean; 0 of none.
+  public private(set) var mean = 0.0
+  /// The sum of their squared distances from the mean.
+  public private(set) var squares = 0.0
+
+  /// Of no numbers.
+  public init() {}
+
+  /// Of numbers whose moments were stored.
+  public init(count: Int, mean: Double, squares: Double) {
+    (self.count, self.mean, self.squares) = (count, mean, squares)
+  }
+
+  /// Takes in one more number.
+  public mutating func add(_ number: Double) {
+    count += 1
+    let distance = number - mean
+    mean += distance / Double(count)
+    squares += distance * (number - mean)
+  }
+
+  /// The standard error of the mean; nil for fewer than two numbers, which do not tell.
+  public var standardError: Double? {
+    guard count > 1 else { return nil }
+    return (squares / (Double(count) * Double(count - 1))).squareRoot()
+  }
+}
