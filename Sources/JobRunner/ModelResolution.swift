@@ -68,7 +68,7 @@ enum ModelResolution {
     case .failed: return "failed"
     case .finished: return "has lost its results"
     case .started: return "is still running; submit this job again when it is done"
-    case .admitted, .stopped, .crashed, .deferred, nil:
+    case .admitted, .stopped, .crashed, .deferred, .held, .released, .retried, nil:
       return "is not done yet; submit this job again when it is"
     }
   }

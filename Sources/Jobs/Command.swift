@@ -1,50 +1,111 @@
 public import StrictJSON
 
 /// What a command file asks of the daemon: `{"schema": "ddpm.command/1", "command": …}`.
+///
+/// Commands are taken in as job files are, so they work while the daemon is down, and a command
+/// that was accepted is not lost. Giving one twice is as good as giving it once.
 public enum Command: Equatable, Sendable {
   /// The value of the key `schema` that this version reads.
   public static let schema = "ddpm.command/1"
 
-  /// Ends a job that is not over yet; a running one is stopped at its next step.
-  case cancel(job: Int)
+  /// About one job: for its submitter and for administrators.
+  case job(Int, JobCommand)
 
   /// Reads a command that is JSON already.
   public init(json: JSONValue) throws(JSONContentError) { self = try Command.codec.decode(json) }
 
   /// The command as its file holds it.
   public var json: JSONValue { Command.codec.encode(self) }
+}
 
-  /// The job that the command is about.
-  public var job: Int {
-    get {
+/// What can be asked about a job.
+public enum JobCommand: Equatable, Sendable {
+  /// Ends a job that is not over yet; a running one is stopped at its next step.
+  case cancel
+  /// Keeps a job from running until it is released; a running one is stopped at its next step,
+  /// with a checkpoint.
+  case hold
+  /// Lets a held job run again.
+  case release
+  /// Runs a job again that has failed or was cancelled, from its newest checkpoint; and one that
+  /// waits for its next try at once.
+  case retry
+  /// Changes what runs first: higher numbers before lower ones.
+  case prioritize(Int)
+}
+
+// MARK: - JSON
+
+extension Command {
+  /// The values of the key `command`.
+  private enum Verb: String, CaseIterable {
+    case cancel, hold, release, retry, priority
+
+    var title: String {
       switch self {
-      case .cancel(let job): job
+      case .cancel: "Cancel a job"
+      case .hold: "Hold a job"
+      case .release: "Release a held job"
+      case .retry: "Run a job again"
+      case .priority: "Change a job's priority"
       }
     }
-    set {
-      switch self {
-      case .cancel: self = .cancel(job: newValue)
+
+    /// The keys besides `schema` and `command`.
+    var fields: [Field<Keys>] {
+      let job = Field<Keys>(
+        "job", \.job, .integer(1...Int.max), required: true, "The job's number.")
+      return switch self {
+      case .cancel, .hold, .release, .retry: [job]
+      case .priority:
+        [job, Field("priority", \.priority, .priority, required: true, "The new priority.")]
       }
     }
   }
 
-  private static let codec: JSONCodec<Command> = .variant(
+  /// The keys of all commands.
+  private struct Keys: Sendable {
+    var verb: Verb
+    var job = 0
+    var priority = 0
+  }
+
+  private static let codec: JSONCodec<Command> = JSONCodec<Keys>.variant(
     by: "command",
-    [
+    Verb.allCases.map { verb in
       (
-        "cancel",
+        verb.rawValue,
         ObjectCodec(
-          "Cancel a job", defaults: .cancel(job: 0),
+          verb.title, defaults: Keys(verb: verb),
           fields: [
             .constant("schema", .string(schema), required: true, "The version of the format."),
-            .constant("command", "cancel", required: true, "The command."),
-            Field("job", \.job, .integer(1...Int.max), required: true, "The job's number."),
-          ])
+            .constant("command", .string(verb.rawValue), required: true, "The command."),
+          ] + verb.fields)
       )
-    ],
-    kind: { command in
-      switch command {
-      case .cancel: "cancel"
-      }
-    })
+    },
+    kind: { $0.verb.rawValue }
+  ).map(
+    to: { keys, _ throws(JSONContentError) in Command(keys) },
+    from: { $0.keys })
+
+  private init(_ keys: Keys) {
+    switch keys.verb {
+    case .cancel: self = .job(keys.job, .cancel)
+    case .hold: self = .job(keys.job, .hold)
+    case .release: self = .job(keys.job, .release)
+    case .retry: self = .job(keys.job, .retry)
+    case .priority: self = .job(keys.job, .prioritize(keys.priority))
+    }
+  }
+
+  private var keys: Keys {
+    switch self {
+    case .job(let job, .cancel): Keys(verb: .cancel, job: job)
+    case .job(let job, .hold): Keys(verb: .hold, job: job)
+    case .job(let job, .release): Keys(verb: .release, job: job)
+    case .job(let job, .retry): Keys(verb: .retry, job: job)
+    case .job(let job, .prioritize(let priority)):
+      Keys(verb: .priority, job: job, priority: priority)
+    }
+  }
 }

@@ -14,6 +14,12 @@ public struct JobEvent: Equatable, Sendable {
     case crashed
     /// The machine was at fault, or the job crashed; it is run again after a while.
     case deferred
+    /// Somebody holds the job back; a worker has stopped with a checkpoint.
+    case held
+    /// A held job may run again.
+    case released
+    /// Somebody has the job run again.
+    case retried
     /// Somebody asked to cancel the job.
     case cancelling
     /// The job is over: results are published.

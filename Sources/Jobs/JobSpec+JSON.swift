@@ -148,6 +148,7 @@ extension JobSpec {
       .constant("kind", kind, required: true, "The kind of job."),
       Field("name", \.name, nameCodec, required: true, "Shown in lists; may be used again."),
       Field("seed", \.seed, .uint64, "The key of every random number that the job draws."),
+      Field("queue", \.queue, QueueSpec.codec.codec, "How the job stands in the queue."),
     ]
   }
 

@@ -7,6 +7,8 @@ public struct JobSpec: Equatable, Sendable {
   public var name: String
   /// The key of every random number that the job draws.
   public var seed: UInt64
+  /// How the job stands in the queue.
+  public var queue = QueueSpec()
   /// What is to be done.
   public var work: Work
 

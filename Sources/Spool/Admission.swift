@@ -15,11 +15,15 @@ public import Jobs
 public struct Admission {
   /// What became of one file.
   public enum Outcome: Sendable {
-    /// It is a job, queued and durable. Reported once, but for a crash in between.
-    case admitted(Envelope)
+    /// It is a job, durable, as it stands in the queue now. Reported once, but for a crash in
+    /// between.
+    case admitted(Envelope, QueueEntry, in: JobState)
     /// It is a command of somebody who may give it, noted durably in the job's queue entry. The
     /// daemon acts on it; a cancellation of a job that is cancelled already is reported as well.
     case commanded(Command, by: UInt32)
+    /// It is a command of somebody who may give it to run a job again, which is queued now;
+    /// without its envelope if that is damaged.
+    case revived(QueueEntry, Envelope?, by: UInt32)
     /// It was refused, and is in `rejected/`.
     case rejected(name: String, reason: String)
     /// It may be unfinished: look again after a while.
@@ -31,7 +35,7 @@ public struct Admission {
     /// Whether the file has come to its end.
     public var isFinal: Bool {
       switch self {
-      case .admitted, .commanded, .rejected: true
+      case .admitted, .commanded, .revived, .rejected: true
       case .waiting, .blocked: false
       }
     }

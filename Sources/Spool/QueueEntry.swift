@@ -7,6 +7,8 @@ public struct QueueEntry: Equatable, Sendable {
   public let id: Int
   /// The run of a worker that is under way or comes next, counted from 1.
   public var attempt = 1
+  /// Jobs of higher priority start first.
+  public var priority = 0
   /// Crashes in a row without progress.
   public var crashes = 0
   /// A deferred job is not run before this moment.
@@ -15,6 +17,8 @@ public struct QueueEntry: Equatable, Sendable {
   public var reason: String?
   /// Somebody who may do so has cancelled the job; it only has to stop yet.
   public var cancelRequested = false
+  /// Somebody who may do so holds the job; if it is not in `held`, it only has to stop yet.
+  public var holdRequested = false
 
   /// The entry of a job that was never run.
   public init(id: Int) { self.id = id }
@@ -22,10 +26,12 @@ public struct QueueEntry: Equatable, Sendable {
   /// The content of the entry's file.
   public var json: JSONValue {
     var object: JSONObject = ["attempt": .integer(attempt)]
+    if priority != 0 { object["priority"] = .integer(priority) }
     if crashes > 0 { object["crashes"] = .integer(crashes) }
     if let notBefore { object["not_before"] = .string(notBefore.description) }
     if let reason { object["reason"] = .string(reason) }
     if cancelRequested { object["cancel_requested"] = true }
+    if holdRequested { object["hold_requested"] = true }
     return .object(object)
   }
 
@@ -40,9 +46,11 @@ public struct QueueEntry: Equatable, Sendable {
       return
     }
     attempt = max(json["attempt"]?.int ?? 1, 1)
+    priority = json["priority"]?.int ?? 0
     crashes = max(json["crashes"]?.int ?? 0, 0)
     notBefore = json["not_before"]?.string.flatMap { Timestamp($0) }
     reason = json["reason"]?.string
     cancelRequested = json["cancel_requested"]?.bool ?? false
+    holdRequested = json["hold_requested"]?.bool ?? false
   }
 }

@@ -4,9 +4,9 @@ import Jobs
 /// Puts a spool in order when a daemon starts, whatever killed the one before.
 ///
 /// Admissions are finished; running jobs whose worker is gone go back to the queue with the next
-/// attempt, or to their end if it was reached; cancelled jobs that have no worker end. Can itself
-/// be killed anywhere and run again (an attempt may then be counted twice). Only the daemon that
-/// holds the spool's lock may use this.
+/// attempt, or to their end if it was reached; cancelled jobs that have no worker end, and those
+/// that are to be held are held. Can itself be killed anywhere and run again (an attempt may then
+/// be counted twice). Only the daemon that holds the spool's lock may use this.
 public struct Recovery: Sendable {
   /// What admission had left to do. The jobs it reports are in the queue like all others.
   public private(set) var admissions: [Admission.Outcome] = []
@@ -16,6 +16,8 @@ public struct Recovery: Sendable {
   public private(set) var finished: [Int] = []
   /// Jobs that were cancelled before and have ended now.
   public private(set) var cancelled: [Int] = []
+  /// Jobs that were to be held before and are held now.
+  public private(set) var held: [Int] = []
   /// Jobs that stay in `running` because their worker, started by the daemon before, is alive.
   public private(set) var stillRunning: [QueueEntry] = []
 
@@ -37,9 +39,14 @@ public struct Recovery: Sendable {
       try recovery.recover(entry, layout, queue)
     }
     for state in JobState.allCases where !state.isFinal && state != .running {
-      for entry in try queue.entries(in: state) where entry.cancelRequested {
-        try queue.move(entry.id, from: state, to: .cancelled)
-        recovery.cancelled.append(entry.id)
+      for entry in try queue.entries(in: state) {
+        if entry.cancelRequested {
+          try queue.move(entry.id, from: state, to: .cancelled)
+          recovery.cancelled.append(entry.id)
+        } else if entry.holdRequested && state != .held {
+          try queue.move(entry.id, from: state, to: .held)
+          recovery.held.append(entry.id)
+        }
       }
     }
     return recovery
@@ -61,6 +68,7 @@ public struct Recovery: Sendable {
     } else {
       var entry = entry
       entry.attempt += 1
+      // If it is to be held, it is with the queued ones, below.
       try queue.move(entry, from: .running, to: .queued)
       requeued.append(entry)
     }

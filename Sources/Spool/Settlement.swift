@@ -13,8 +13,11 @@ extension Admission {
     let envelope = Envelope(
       id: id, submitter: file.owner, submitted: now, sha256: SHA256.of(file.bytes).hex,
       fileName: claim.name, spec: job.spec, original: job.original)
-    if let state = try queue.state(of: id) {
+    var state = JobState.queued
+    var entry = QueueEntry(id: id)
+    if let found = try queue.find(id) {
       // All this has happened before, and the job may have run; but did it reach the disk?
+      (state, entry) = found
       try Directory.sync(layout.queue(state))
     } else {
       let directory = layout.jobDirectory(id)
@@ -25,38 +28,13 @@ extension Admission {
       try Directory.removeTemporaries(in: directory.path)
       try AtomicFile.write(envelope.json.serialized(pretty: true) + "\n", to: directory.job)
       try AtomicFile.write(event.line + "\n", to: directory.events)
-      try queue.add(QueueEntry(id: id), to: .queued)
+      entry.priority = job.spec.queue.priority
+      entry.holdRequested = job.spec.queue.hold
+      if entry.holdRequested { state = .held }
+      try queue.add(entry, to: state)
     }
     try finish(claim, job: id)
-    return .admitted(envelope)
-  }
-
-  /// Notes a command in the queue entry of its job, if its giver may command it.
-  func apply(
-    _ command: Command, _ file: SubmittedFile, _ claim: ClaimName
-  ) throws(SystemError) -> Outcome? {
-    let id = command.job
-    guard let (state, entry) = try queue.find(id) else {
-      return try reject(claim, "there is no job \(id)")
-    }
-    let submitter = try submitter(of: id)
-    guard policy.authority.allows(file.owner, toCommandJobOf: submitter) else {
-      return try reject(
-        claim, "job \(id) belongs to another user; ask them or an administrator")
-    }
-    switch command {
-    case .cancel:
-      if state.isFinal && state != .cancelled {
-        return try reject(claim, "job \(id) is over already: \(state.rawValue)")
-      }
-      if !state.isFinal && !entry.cancelRequested {
-        var entry = entry
-        entry.cancelRequested = true
-        try queue.update(entry, in: state)
-      }
-    }
-    try finish(claim, job: id)
-    return .commanded(command, by: file.owner)
+    return .admitted(envelope, entry, in: state)
   }
 
   /// Moves a claimed file to `rejected/`.
@@ -88,19 +66,12 @@ extension Admission {
   }
 
   /// Answers the submitter, then lets the claimed file go.
-  private func finish(_ claim: ClaimName, job id: Int) throws(SystemError) {
+  func finish(_ claim: ClaimName, job id: Int) throws(SystemError) {
     if let token = Submission.Token(fileName: claim.name) {
       try AtomicFile.write("\(id)\n", to: token.receipt(in: layout))
     }
     try Directory.remove(layout.claim + "/" + claim.file)
     // A claim that a power cut brings back is settled again to the same end.
     try? Directory.sync(layout.claim)
-  }
-
-  /// The user whose job it is; nil if its envelope is damaged. Reads no more of the envelope than
-  /// that, so that a job of another version can still be cancelled.
-  private func submitter(of id: Int) throws(SystemError) -> UInt32? {
-    let bytes = try readFile(layout.jobDirectory(id).job)
-    return (try? JSONValue(parsing: bytes))?["submitter"]?.int.flatMap { UInt32(exactly: $0) }
   }
 }

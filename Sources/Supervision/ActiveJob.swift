@@ -27,20 +27,40 @@ package struct ActiveJob: Equatable, Sendable {
     /// Has a worker that has been told to stop.
     case stopping(StopReason)
     /// Has a worker of an earlier daemon, which has been told to stop.
-    case orphaned(cancelRequested: Bool)
+    case orphaned(StopReason)
     /// Has left its phase; the move of its entry is being written.
     case recording(Transition)
   }
 
+  /// Why a worker has been told to stop, which says what comes after.
   package enum StopReason: Equatable, Sendable {
+    /// The job is cancelled.
     case cancel
-    case shutdown
+    /// The job is held.
+    case hold
+    /// The job runs again when there is room: its hold was withdrawn, or the daemon stops.
+    case requeue
+
+    /// Where the job goes when its worker has stopped.
+    var transition: Transition {
+      switch self {
+      case .cancel: .cancelled
+      case .hold: .held
+      case .requeue: .queued
+      }
+    }
   }
 
   init(_ summary: JobSummary, _ phase: Phase) {
     self.summary = summary
     self.phase = phase
   }
+
+  /// Whether the job runs as soon as there is room.
+  var isReady: Bool { phase == .queued && waitsFor == nil }
+
+  /// The job's place among those that are ready.
+  var place: RunOrder.Place { RunOrder.Place(priority: summary.priority, id: summary.id) }
 
   /// Whether a process is at work for the job.
   var hasWorker: Bool {
@@ -88,8 +108,8 @@ package struct ActiveJob: Equatable, Sendable {
       return .failed(
         reason: failure ?? report.logLines.last ?? "the worker gave no reason",
         logLines: report.logLines)
-    case (.stopping(.shutdown), _):
-      return .queued
+    case (.stopping(let reason), _):
+      return reason.transition
     case (_, .exited(code: WorkerExit.stopped)):
       return setBack(report.logLines.last ?? "the worker stopped by itself", policy)
     default:

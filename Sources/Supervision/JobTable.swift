@@ -1,9 +1,10 @@
 /// The jobs that have not ended, indexed so that no question costs more as the queue grows.
 package struct JobTable: Sendable {
   private var jobs: [Int: ActiveJob] = [:]
-  /// The queued jobs' numbers, ascending.
-  private(set) var queued: [Int] = []
+  private(set) var queuedCount = 0
   private(set) var heldCount = 0
+  /// Holds every job that is ready, and some that were.
+  private var order = RunOrder()
   /// The numbers of all jobs that are neither queued nor held: few.
   private var engaged: Set<Int> = []
   /// The train jobs' numbers by name.
@@ -15,9 +16,13 @@ package struct JobTable: Sendable {
   package subscript(id: Int) -> ActiveJob? {
     get { jobs[id] }
     set {
-      if let job = jobs[id] { forget(job) }
+      let old = jobs[id]
+      if let old { forget(old) }
       jobs[id] = newValue
-      if let newValue { note(newValue) }
+      guard let newValue else { return }
+      note(newValue)
+      let wasInOrder = old.map { $0.isReady && $0.place == newValue.place } ?? false
+      if newValue.isReady && !wasInOrder { order.insert(newValue.place) }
     }
   }
 
@@ -26,6 +31,15 @@ package struct JobTable: Sendable {
 
   /// The numbers of all jobs, ascending.
   package var ids: [Int] { jobs.keys.sorted() }
+
+  /// The job that runs next, if there is one that is ready.
+  mutating func next() -> ActiveJob? {
+    while let place = order.first {
+      if let job = jobs[place.id], job.isReady, job.place == place { return job }
+      order.removeFirst()
+    }
+    return nil
+  }
 
   /// The last of the train jobs with that name and a number below `id` that have not ended.
   func newestMaker(of name: String, before id: Int) -> Int? {
@@ -38,7 +52,7 @@ package struct JobTable: Sendable {
   private mutating func note(_ job: ActiveJob) {
     let id = job.summary.id
     switch job.phase {
-    case .queued: queued.insert(id, at: place(of: id))
+    case .queued: queuedCount += 1
     case .held: heldCount += 1
     case .deferred, .running, .stopping, .orphaned, .recording: engaged.insert(id)
     }
@@ -49,7 +63,7 @@ package struct JobTable: Sendable {
   private mutating func forget(_ job: ActiveJob) {
     let id = job.summary.id
     switch job.phase {
-    case .queued: queued.remove(at: place(of: id))
+    case .queued: queuedCount -= 1
     case .held: heldCount -= 1
     case .deferred, .running, .stopping, .orphaned, .recording: engaged.remove(id)
     }
@@ -60,15 +74,5 @@ package struct JobTable: Sendable {
     guard job.summary.kind == "train" else { return }
     makers[job.summary.name]?.remove(id)
     if makers[job.summary.name]?.isEmpty == true { makers[job.summary.name] = nil }
-  }
-
-  /// Where `id` is, or belongs, among the queued.
-  private func place(of id: Int) -> Int {
-    var (low, high) = (0, queued.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if queued[middle] < id { low = middle + 1 } else { high = middle }
-    }
-    return low
   }
 }

@@ -7,17 +7,21 @@ package struct JobSummary: Equatable, Sendable {
   package var id: Int
   package var kind: String
   package var name: String
+  /// Jobs of higher priority start first.
+  package var priority: Int
   /// Crashes in a row without the checkpoint having moved on.
   package var crashes: Int
   /// The model the job reads: it waits for a job that is still making it.
   package var model: ModelReference?
 
   package init(
-    id: Int, kind: String, name: String, crashes: Int = 0, model: ModelReference? = nil
+    id: Int, kind: String, name: String, priority: Int = 0, crashes: Int = 0,
+    model: ModelReference? = nil
   ) {
     self.id = id
     self.kind = kind
     self.name = name
+    self.priority = priority
     self.crashes = crashes
     self.model = model
   }
@@ -34,7 +38,7 @@ package enum Standing: Equatable, Sendable {
   /// Not to run until it is released.
   case held
   /// A worker of an earlier daemon still runs it.
-  case orphaned(cancelRequested: Bool)
+  case orphaned(ActiveJob.StopReason)
 }
 
 /// How a worker's life ended.
@@ -64,6 +68,8 @@ package enum Transition: Equatable, Sendable {
   case queued
   /// Runs again after a while.
   case deferred(Retry)
+  /// Runs again when somebody releases it.
+  case held
   case done
   case failed(reason: String, logLines: [String])
   case cancelled
@@ -117,6 +123,14 @@ package enum Event: Equatable, Sendable {
   case scanned(retryAfter: Duration?, problem: String?)
   /// Somebody who may do so cancels the job, which is noted in its entry.
   case cancelRequested(Int)
+  /// Somebody holds the job, which is noted in its entry.
+  case holdRequested(Int)
+  /// Somebody withdraws the hold; what was held is queued on disk.
+  case released(Int)
+  /// Somebody has a job run again that had ended or waited for its next try; it is queued on disk.
+  case revived(JobSummary)
+  /// Somebody changes the job's priority, which is noted in its entry.
+  case prioritized(Int, Int)
   /// The worker could not be started, which is the machine's fault.
   case startFailed(Int, reason: String)
   case message(Int, WorkerMessage)

@@ -30,7 +30,8 @@ package struct StatusLine: CustomStringConvertible {
     case .running:
       return title + (job.progress.map { " " + $0.summary(job.summary.kind) } ?? " starting")
     case .stopping(.cancel): return title + " being cancelled"
-    case .stopping(.shutdown): return title + " writing its checkpoint"
+    case .stopping(.hold): return title + " being held"
+    case .stopping(.requeue): return title + " writing its checkpoint"
     case .orphaned: return title + " waiting for the worker of an earlier daemon to stop"
     case .queued, .deferred, .held, .recording: return nil
     }

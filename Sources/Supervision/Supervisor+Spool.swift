@@ -16,21 +16,11 @@ extension Supervisor {
       troubled.remove("recovery")
       note(recovery)
       var events: [Event] = []
-      for entry in recovery.stillRunning {
-        let standing = Standing.orphaned(cancelRequested: entry.cancelRequested)
-        events.append(.appeared(try summary(entry), standing))
-      }
-      for entry in try queue.entries(in: .queued) {
-        events.append(.appeared(try summary(entry), .queued))
-      }
-      for entry in try queue.entries(in: .held) {
-        events.append(.appeared(try summary(entry), .held))
-      }
-      for entry in try queue.entries(in: .deferred) {
-        let remaining = (entry.notBefore?.milliseconds ?? 0) - Timestamp.now().milliseconds
-        let standing = Standing.deferred(
-          remaining: .milliseconds(max(0, remaining)), reason: entry.reason ?? "it was deferred")
-        events.append(.appeared(try summary(entry), standing))
+      for state in [JobState.running, .queued, .held, .deferred] {
+        for entry in try queue.entries(in: state) {
+          guard let standing = Standing(entry, in: state) else { continue }
+          events.append(.appeared(try summary(entry), standing))
+        }
       }
       return events + [.opened]
     } catch {
@@ -48,9 +38,10 @@ extension Supervisor {
     }
     for (ids, end) in [
       (recovery.finished, JobEvent.Kind.finished), (recovery.cancelled, .cancelled),
+      (recovery.held, .held),
     ] {
       for id in ids {
-        setup.log.info("job \(id) \(end) while there was no daemon")
+        setup.log.info("job \(id) is \(end): that was due when the daemon died")
         let attempt = (try? queue.find(id))?.entry.attempt ?? 0
         append(end, to: id, attempt: attempt)
       }
@@ -70,9 +61,13 @@ extension Supervisor {
       log(outcome)
       if outcome.isFinal { settled += 1 }
       switch outcome {
-      case .admitted(let envelope):
-        events.append(.appeared(JobSummary(envelope), .queued))
-      case .commanded(.cancel(let id), by: _): events.append(.cancelRequested(id))
+      case .admitted(let envelope, let entry, in: let state):
+        guard let standing = Standing(entry, in: state) else { continue }
+        events.append(.appeared(JobSummary(entry, envelope), standing))
+      case .commanded(.job(let id, let command), by: _): events.append(event(command, id))
+      case .revived(let entry, let envelope, by: _):
+        append(.retried, to: entry.id, attempt: entry.attempt)
+        events.append(.revived(JobSummary(entry, envelope)))
       case .rejected: break
       case .waiting(_, _, let time): retryAfter = min(time, retryAfter ?? time)
       case .blocked(let name, let reason):
@@ -86,12 +81,27 @@ extension Supervisor {
     return events + [.scanned(retryAfter: retryAfter, problem: problem)]
   }
 
+  private func event(_ command: JobCommand, _ id: Int) -> Event {
+    switch command {
+    case .cancel: return .cancelRequested(id)
+    case .hold: return .holdRequested(id)
+    case .prioritize(let priority): return .prioritized(id, priority)
+    case .release:
+      append(.released, to: id, attempt: (try? queue.find(id))?.entry.attempt ?? 0)
+      return .released(id)
+    case .retry: preconditionFailure("admission reports it as a job revived")
+    }
+  }
+
   private func log(_ outcome: Admission.Outcome) {
     switch outcome {
-    case .admitted(let envelope):
-      setup.log.info("\(JobSummary(envelope).title) admitted from user \(envelope.submitter)")
-    case .commanded(.cancel(let id), let user):
-      setup.log.info("job \(id) is cancelled by user \(user)")
+    case .admitted(let envelope, let entry, in: _):
+      setup.log.info(
+        "\(JobSummary(entry, envelope).title) admitted from user \(envelope.submitter)")
+    case .commanded(.job(let id, let command), let user):
+      setup.log.info("job \(id): \(command) by user \(user)")
+    case .revived(let entry, _, let user):
+      setup.log.info("job \(entry.id): retry by user \(user)")
     case .rejected(let name, let reason):
       setup.log.warning("rejected \(printable(name)): \(printable(reason))")
     case .waiting(let name, let reason, _):
@@ -131,12 +141,10 @@ extension Supervisor {
       let event: JobEvent.Kind
       var logLines: [String] = []
       switch transition {
-      case .queued:
-        (target, event) = (.queued, .stopped)
-        next.attempt += 1
+      case .queued: (target, event) = (.queued, .stopped)
+      case .held: (target, event) = (.held, .held)
       case .deferred(let retry):
         (target, event) = (.deferred, retry.isCrash ? .crashed : .deferred)
-        next.attempt += 1
         next.crashes = retry.crashes
         next.reason = retry.reason
         next.notBefore = .now() + retry.delay
@@ -148,6 +156,7 @@ extension Supervisor {
         logLines = lines
       case .cancelled: (target, event) = (.cancelled, .cancelled)
       }
+      if state == .running && !target.isFinal { next.attempt += 1 }
       if state.isFinal && state != target { return [vanished(id)] }
       if state != target { try queue.move(next, from: state, to: target) }
       append(event, to: id, attempt: entry.attempt, reason: next.reason, logLines: logLines)
@@ -211,21 +220,39 @@ extension Supervisor {
   private func summary(_ entry: QueueEntry) throws(SystemError) -> JobSummary {
     let bytes = try readFile(setup.layout.jobDirectory(entry.id).job)
     do {
-      var summary = JobSummary(try Envelope.parse(bytes))
-      summary.crashes = entry.crashes
-      return summary
+      return JobSummary(entry, try Envelope.parse(bytes))
     } catch {
-      // Its worker cannot read it either, and fails the job with all that is to be said.
       setup.log.warning("job \(entry.id): \(error)")
-      return JobSummary(id: entry.id, kind: "job", name: "unreadable", crashes: entry.crashes)
+      return JobSummary(entry, nil)
     }
   }
 }
 
 extension JobSummary {
-  init(_ envelope: Envelope) {
-    let spec = envelope.spec
-    self.init(id: envelope.id, kind: spec.kind, name: spec.name, model: spec.work.model)
+  /// - envelope: nil if it is unreadable. The worker cannot read it either, and fails the job with
+  ///   all that is to be said.
+  init(_ entry: QueueEntry, _ envelope: Envelope?) {
+    self.init(
+      id: entry.id, kind: envelope?.spec.kind ?? "job", name: envelope?.spec.name ?? "unreadable",
+      priority: entry.priority, crashes: entry.crashes, model: envelope?.spec.work.model)
+  }
+}
+
+extension Standing {
+  /// How a job with that entry in `state` stands; nil if it has ended.
+  init?(_ entry: QueueEntry, in state: JobState) {
+    switch state {
+    case .queued: self = .queued
+    case .held: self = .held
+    case .running:
+      self = .orphaned(
+        entry.cancelRequested ? .cancel : entry.holdRequested ? .hold : .requeue)
+    case .deferred:
+      let remaining = (entry.notBefore?.milliseconds ?? 0) - Timestamp.now().milliseconds
+      self = .deferred(
+        remaining: .milliseconds(max(0, remaining)), reason: entry.reason ?? "it was deferred")
+    case .done, .failed, .cancelled: return nil
+    }
   }
 }
 

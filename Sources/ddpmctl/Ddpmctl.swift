@@ -23,7 +23,12 @@ struct Ddpmctl: ParsableCommand {
       CommandGroup(
         name: "Jobs",
         subcommands: [
-          Submit.self, List.self, Show.self, Logs.self, Watch.self, Cancel.self, Results.self,
+          Submit.self, List.self, Show.self, Logs.self, Watch.self, Results.self,
+        ]),
+      CommandGroup(
+        name: "The queue",
+        subcommands: [
+          Cancel.self, Hold.self, Release.self, Retry.self, Prioritize.self,
         ]),
       CommandGroup(name: "The daemon", subcommands: [Status.self]),
       CommandGroup(name: "Job files", subcommands: [Validate.self, Schema.self]),

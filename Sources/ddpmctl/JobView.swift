@@ -6,11 +6,13 @@ import StrictJSON
 struct JobView {
   let job: SpoolReader.Job
   let directory: JobDirectory
+  private let isServed: Bool
   /// Whether the job says that it runs, but nothing runs it.
   let isInterrupted: Bool
 
   init(_ job: SpoolReader.Job, in layout: SpoolLayout, isServed: Bool) {
     self.job = job
+    self.isServed = isServed
     isInterrupted = job.state == .running && !isServed
     directory = layout.jobDirectory(job.id)
   }
@@ -45,6 +47,7 @@ struct JobView {
   /// The state, with what else there is to know about it.
   var stateText: String {
     if job.entry.cancelRequested && !job.state.isFinal { return "cancelling" }
+    if job.entry.holdRequested && job.state == .running { return "holding" }
     return isInterrupted ? "interrupted" : job.state.rawValue
   }
 
@@ -56,8 +59,17 @@ struct JobView {
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 
+  /// The reason; for every job that waits there is one.
+  var explanation: String? {
+    switch job.state {
+    case .queued: reason ?? (isServed ? "waits for a worker" : "waits for ddpmd")
+    case .held: reason ?? "until it is released"
+    case .running, .deferred, .done, .failed, .cancelled: reason
+    }
+  }
+
   /// The state and its reason.
-  var stateAndReason: String { stateText + (reason.map { ": \($0)" } ?? "") }
+  var stateAndReason: String { stateText + (explanation.map { ": \($0)" } ?? "") }
 
   /// "1200/8000, loss 0.0312"; empty before the first step.
   var progressText: String {
@@ -75,8 +87,10 @@ struct JobView {
       "kind": (envelope?.spec.kind).map { .string($0) } ?? nil,
       "state": .string(job.state.rawValue),
       "cancel_requested": .bool(job.entry.cancelRequested),
+      "hold_requested": .bool(job.entry.holdRequested),
+      "priority": .integer(job.entry.priority),
       "attempt": .integer(job.entry.attempt),
-      "reason": job.entry.reason.map { .string($0) } ?? nil,
+      "reason": (job.state.isFinal ? job.entry.reason : explanation).map { .string($0) } ?? nil,
       "not_before": (job.entry.notBefore?.description).map { .string($0) } ?? nil,
       "submitted": (envelope?.submitted.description).map { .string($0) } ?? nil,
       "submitter": (envelope?.submitter).map { .integer($0) } ?? nil,

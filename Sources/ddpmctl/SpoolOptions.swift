@@ -65,7 +65,7 @@ struct SpoolOptions: ParsableArguments {
   }
 
   func view(_ job: SpoolReader.Job) -> JobView {
-    JobView(job, in: layout, isServed: job.state != .running || hasDaemon)
+    JobView(job, in: layout, isServed: job.state.isFinal || hasDaemon)
   }
 
   /// Whether a daemon serves the spool. Not knowing counts as yes: no false alarm.

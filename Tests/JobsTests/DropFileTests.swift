@@ -19,17 +19,32 @@ import Testing
   }
 
   @Test func commands() throws {
-    let command = Command.cancel(job: 3)
+    let command = Command.job(3, .cancel)
     let text = command.json.serialized()
     #expect(text == #"{"schema": "ddpm.command/1", "command": "cancel", "job": 3}"#)
     #expect(try DropFile.parse(Array(text.utf8)) == .command(command))
-    #expect(command.job == 3)
+  }
+
+  @Test(arguments: [
+    Command.job(3, .cancel), .job(1, .hold), .job(7, .release), .job(.max, .retry),
+    .job(2, .prioritize(-1000)), .job(2, .prioritize(0)),
+  ])
+  func commandsReadBack(_ command: Command) throws {
+    #expect(try DropFile.parse(Array(command.json.serialized().utf8)) == .command(command))
   }
 
   @Test(arguments: [
     (
       #"{"schema": "ddpm.command/1", "command": "cancle", "job": 3}"#,
-      #"$.command: found "cancle", allowed is "cancel""#
+      #"$.command: found "cancle", allowed is "cancel", "hold", "release", "retry" or "priority"; did you mean "cancel"?"#
+    ),
+    (
+      #"{"schema": "ddpm.command/1", "command": "hold", "job": 3, "priority": 1}"#,
+      #"unknown key "priority"; allowed here is "schema", "command" or "job""#
+    ),
+    (
+      #"{"schema": "ddpm.command/1", "command": "priority", "job": 3, "priority": 1001}"#,
+      "$.priority: found 1001, allowed is an integer from -1000 to 1000"
     ),
     (#"{"schema": "ddpm.command/1", "command": "cancel"}"#, #"the key "job" is missing"#),
     (#"{"schema": "ddpm.command/1", "command": "cancel", "job": 0}"#, "$.job: found 0"),

@@ -19,7 +19,7 @@ import Testing
     let spool = try spoolWithJob(in: state)
     try spool.drop("cancel.json", cancelFile(1))
     var admission = try spool.admission()
-    #expect(admission.scan().compactMap(\.command) == [.cancel(job: 1)])
+    #expect(admission.scan().compactMap(\.command) == [.job(1, .cancel)])
     #expect(try spool.queue.find(1)?.state == state, "what to do about it is the daemon's choice")
     #expect(try spool.queue.find(1)?.entry.cancelRequested == true)
     try spool.expectAtRest()

@@ -91,14 +91,18 @@ func jobFile(_ name: String) -> String {
   """
 }
 
-func cancelFile(_ id: Int) -> String {
-  #"{"schema": "ddpm.command/1", "command": "cancel", "job": \#(id)}"#
+func cancelFile(_ id: Int) -> String { commandFile("cancel", id) }
+
+/// - more: Further members, each with a comma before it.
+func commandFile(_ command: String, _ id: Int, _ more: String = "") -> String {
+  #"{"schema": "ddpm.command/1", "command": "\#(command)", "job": \#(id)\#(more)}"#
 }
 
 extension Admission.Outcome {
   var rejection: String? { if case .rejected(_, let reason) = self { reason } else { nil } }
-  var admitted: Envelope? { if case .admitted(let envelope) = self { envelope } else { nil } }
+  var admitted: Envelope? { if case .admitted(let envelope, _, _) = self { envelope } else { nil } }
   var wait: Duration? { if case .waiting(_, _, let time) = self { time } else { nil } }
   var blocked: String? { if case .blocked(_, let reason) = self { reason } else { nil } }
+  var revived: QueueEntry? { if case .revived(let entry, _, by: _) = self { entry } else { nil } }
   var command: Command? { if case .commanded(let command, _) = self { command } else { nil } }
 }

@@ -46,12 +46,13 @@ final class TestSpool: Sendable {
   }
 
   /// Submits a job that the worker need not understand and waits for its number.
-  func submitJob(_ name: String = "job", model: String = #"{"path": "/model"}"#) async throws -> Int
-  {
+  func submitJob(
+    _ name: String = "job", model: String = #"{"path": "/model"}"#, queue: String = "{}"
+  ) async throws -> Int {
     let token = try submit(
       """
       {"schema": "ddpm.job/1", "kind": "sample", "name": "\(name)", "seed": 1, "count": 1,
-       "model": \(model)}
+       "model": \(model), "queue": \(queue)}
       """)
     return try await accepted(token)
   }
@@ -69,8 +70,10 @@ final class TestSpool: Sendable {
     return id
   }
 
-  func cancel(_ id: Int) async throws {
-    #expect(try await accepted(try submit(cancellation(of: id))) == id)
+  func cancel(_ id: Int) async throws { try await command("cancel", id) }
+
+  func command(_ command: String, _ id: Int) async throws {
+    #expect(try await accepted(try submit(commandFile(command, id))) == id)
   }
 
   func waitFor(_ id: Int, _ state: JobState) async throws {
@@ -161,8 +164,8 @@ func until(_ what: String, _ condition: () throws -> Bool) async throws {
 }
 
 /// A command file.
-func cancellation(of id: Int) -> String {
-  #"{"schema": "ddpm.command/1", "command": "cancel", "job": \#(id)}"#
+func commandFile(_ command: String, _ id: Int) -> String {
+  #"{"schema": "ddpm.command/1", "command": "\#(command)", "job": \#(id)}"#
 }
 
 /// Shell fragments for workers.

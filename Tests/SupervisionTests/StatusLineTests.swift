@@ -35,7 +35,7 @@ import Testing
       line([], problem: "No space left on device")
         == "No space left on device")
     #expect(
-      line([job(1, .stopping(.shutdown))], isStopping: true)
+      line([job(1, .stopping(.requeue))], isStopping: true)
         == "stopping: train fashion-mnist (job 1) writing its checkpoint")
   }
 

@@ -204,6 +204,55 @@ import Testing
     await daemon.stop()
   }
 
+  // MARK: Holding and trying again
+
+  @Test func aRunningJobIsHeldAndGoesOnWhenItIsReleased() async throws {
+    let spool = try TestSpool(
+      worker: Script.once(Script.workUntilStopped, then: Script.finish))
+    let daemon = try TestDaemon(spool)
+    let id = try await spool.submitJob()
+    try await spool.waitFor(file: spool.directory(id).path + "/up")
+    try await spool.command("hold", id)
+    try await spool.waitFor(id, .held)
+    try await spool.command("release", id)
+    try await spool.waitFor(id, .done)
+    await daemon.stop()
+    #expect(
+      try spool.history(id) == [.admitted, .started, .held, .released, .started, .finished])
+    #expect(try spool.job(id)?.entry.attempt == 2)
+  }
+
+  @Test func aFailedJobIsTriedAgain() async throws {
+    let spool = try TestSpool(worker: Script.once("exit 65", then: Script.finish))
+    let daemon = try TestDaemon(spool)
+    let id = try await spool.submitJob()
+    try await spool.waitFor(id, .failed)
+    try await spool.command("retry", id)
+    try await spool.waitFor(id, .done)
+    await daemon.stop()
+    #expect(
+      try spool.history(id) == [.admitted, .started, .failed, .retried, .started, .finished])
+  }
+
+  /// Held by one daemon, released while there is none, run by the next.
+  @Test func aHoldOutlivesTheDaemon() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let first = try TestDaemon(spool)
+    let id = try await spool.submitJob(queue: #"{"hold": true, "priority": 3}"#)
+    try await spool.waitFor(id, .held)
+    await first.stop()
+    let second = try TestDaemon(spool)
+    let other = try await spool.submitJob()
+    try await spool.waitFor(other, .done)
+    #expect(try spool.job(id)?.state == .held)
+    await second.stop()
+    _ = try spool.submit(commandFile("release", id))
+    let third = try TestDaemon(spool)
+    try await spool.waitFor(id, .done)
+    await third.stop()
+    #expect(try spool.history(id) == [.admitted, .released, .started, .finished])
+  }
+
   // MARK: The daemon's ends and beginnings
 
   @Test func aStoppedDaemonsJobsGoOnWithTheNext() async throws {
@@ -327,7 +376,7 @@ import Testing
   @Test func aCancellationOfNoJobIsRejected() async throws {
     let spool = try TestSpool(worker: Script.finish)
     let daemon = try TestDaemon(spool)
-    let token = try spool.submit(cancellation(of: 99))
+    let token = try spool.submit(commandFile("cancel", 99))
     try await until("it is rejected") {
       guard case .rejected(let reason) = try Submission.outcome(of: token, in: spool.layout) else {
         return false

@@ -118,7 +118,7 @@ final class AdmittingDaemon: Sendable {
       defer { hasEnded.signal() }
       guard var admission = try? Admission(layout) else { return }
       while !isStopped.withLock({ $0 }) {
-        for case .admitted(let envelope) in admission.scan() {
+        for case .admitted(let envelope, _, _) in admission.scan() {
           guard let end else { continue }
           var entry = QueueEntry(id: envelope.id)
           entry.reason = reason

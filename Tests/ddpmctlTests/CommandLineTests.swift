@@ -178,6 +178,27 @@ import Testing
         == true)
   }
 
+  @Test func commandsSayWhatBecomesOfTheJob() throws {
+    try bench.admit("a", .queued)
+    try bench.admit("b", .failed, reason: "no luck")
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    #expect(
+      try ddpmctl("hold", "a").errors
+        == "sample a (job 1) waits; let it run with: ddpmctl release 1\n")
+    #expect(try ddpmctl("release", "a").errors == "sample a (job 1) runs when there is room\n")
+    #expect(try ddpmctl("priority", "a", "--", "-5").errors == "sample a (job 1) has priority -5\n")
+    #expect(try JobQueue(bench.layout).find(1)?.entry.priority == -5)
+    #expect(try ddpmctl("retry", "b").errors == "sample b (job 2) runs when there is room\n")
+    #expect(try JobQueue(bench.layout).state(of: 2) == .queued)
+    let refused = try ddpmctl("retry", "7")
+    #expect(refused.code == 1 && refused.errors.contains("there is no job 7"))
+    #expect(try ddpmctl("priority", "a", "1001").code == 64)
+    let list = try ddpmctl("list").output
+    #expect(list.contains("PRIORITY") && list.contains("-5"))
+    #expect(try ddpmctl("show", "a").output.contains("Priority"))
+  }
+
   @Test func logsFollowAJobToItsEnd() throws {
     try bench.admit("a", .queued)
     let log = bench.layout.jobDirectory(1).log

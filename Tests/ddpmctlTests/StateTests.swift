@@ -102,6 +102,21 @@ import Testing
         "sample a (job 1): no space; tries again at \(time)"))
   }
 
+  @Test func everyJobThatWaitsSaysWhy() throws {
+    try bench.admit("a", .queued)
+    try bench.admit("b", .held)
+    try bench.admit("c", .held, reason: "for Monday")
+    #expect(try ddpmctl("list").output.contains("  waits for ddpmd\n"))
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    let list = try ddpmctl("list").output.split(separator: "\n").dropFirst()
+    for (line, words) in zip(list, ["waits for a worker", "until it is released", "for Monday"]) {
+      #expect(line.hasSuffix("  " + words))
+    }
+    let json = try JSONValue(parsing: ddpmctl("list", "--json").output)
+    #expect(json.array?.first?["reason"] == "waits for a worker")
+  }
+
   @Test func withoutADaemonNothingRuns() throws {
     try bench.admit("a", .running)
     let progress = Jobs.Progress(step: 7, steps: 12, imagesPerSecond: 41, secondsLeft: 3)

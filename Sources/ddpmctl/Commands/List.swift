@@ -28,8 +28,14 @@ struct List: ParsableCommand {
     } else if views.isEmpty {
       say("no jobs; submit one with: \(spool.command("submit FILE"))")
     } else {
-      let text = table(
-        [["JOB", "NAME", "KIND", "STATE", "PROGRESS", "AGE", "REASON"]] + views.map(row))
+      var rows = [["JOB", "NAME", "KIND", "STATE", "PROGRESS", "AGE", "REASON"]] + views.map(row)
+      if views.contains(where: { $0.job.entry.priority != 0 }) {
+        rows[0].insert("PRIORITY", at: 4)
+        for (index, view) in views.enumerated() {
+          rows[index + 1].insert("\(view.job.entry.priority)", at: 4)
+        }
+      }
+      let text = table(rows)
       for line in text.split(separator: "\n") { print(cut(line)) }
     }
   }
@@ -38,7 +44,7 @@ struct List: ParsableCommand {
     [
       "\(view.id)", view.name, view.kind, view.stateText, view.progressText,
       view.job.envelope.map { ageText($0.submitted) } ?? "?",
-      view.reason?.split(separator: "\n").first.map(String.init) ?? "",
+      view.explanation?.split(separator: "\n").first.map(String.init) ?? "",
     ]
   }
 

@@ -40,6 +40,7 @@ struct Show: ParsableCommand {
     if let line = view.progressLine {
       rows.append(["Progress", line.facts.joined(separator: ", ")])
     }
+    if view.job.entry.priority != 0 { rows.append(["Priority", "\(view.job.entry.priority)"]) }
     if events.contains(where: { $0.kind == .started }) {
       rows.append(["Attempt", "\(view.job.entry.attempt)"])
     }

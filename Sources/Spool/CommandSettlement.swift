@@ -1,0 +1,105 @@
+import DurableIO
+import Jobs
+import StrictJSON
+
+// What a command does on disk. It is noted in the queue entry of its job, or moves the entry by
+// one rename, and can be repeated after a crash in its middle; only then does the daemon hear of
+// it. So it is not lost, and what is repeated is no more than what was asked for.
+
+extension Admission {
+  /// Notes a command in the queue entry of its job, if its giver may command it.
+  func apply(
+    _ command: Command, _ file: SubmittedFile, _ claim: ClaimName
+  ) throws(SystemError) -> Outcome? {
+    switch command {
+    case .job(let id, let command): try apply(command, to: id, file, claim)
+    }
+  }
+
+  private func apply(
+    _ command: JobCommand, to id: Int, _ file: SubmittedFile, _ claim: ClaimName
+  ) throws(SystemError) -> Outcome? {
+    guard let (state, entry) = try queue.find(id) else {
+      return try reject(claim, "there is no job \(id)")
+    }
+    let envelope = try readFile(layout.jobDirectory(id).job)
+    // Reads no more than that, so that a job of another version can still be commanded.
+    let submitter = (try? JSONValue(parsing: envelope))?["submitter"]?.int
+      .flatMap { UInt32(exactly: $0) }
+    guard policy.authority.allows(file.owner, toCommandJobOf: submitter) else {
+      return try reject(
+        claim, "job \(id) belongs to another user; ask them or an administrator")
+    }
+    if let refusal = Self.refusal(of: command, state, entry) {
+      return try reject(claim, "job \(id) \(refusal)")
+    }
+    let new = try carryOut(command, state, entry)
+    try finish(claim, job: id)
+    if command == .retry { return .revived(new, try? Envelope.parse(envelope), by: file.owner) }
+    return .commanded(.job(id, command), by: file.owner)
+  }
+
+  /// Why a job cannot be commanded so, in words that follow "job 3"; nil if it can.
+  ///
+  /// What the command itself leaves behind is never refused: it may be settled again.
+  private static func refusal(
+    of command: JobCommand, _ state: JobState, _ entry: QueueEntry
+  ) -> String? {
+    let isOver = "is over already: \(state)"
+    switch command {
+    case .cancel: return state.isFinal && state != .cancelled ? isOver : nil
+    case .release, .prioritize: return state.isFinal ? isOver : nil
+    case .hold:
+      if state.isFinal { return isOver }
+      return entry.cancelRequested ? "is being cancelled" : nil
+    case .retry:
+      switch state {
+      case .done: return isOver
+      case .running: return "is running"
+      case .held: return "is held; release it"
+      case .queued, .deferred:
+        if entry.cancelRequested { return "is being cancelled" }
+        return entry.holdRequested ? "is being held; release it" : nil
+      case .failed, .cancelled: return nil
+      }
+    }
+  }
+
+  /// Writes the command into the entry of a job, and returns that; what else there is to do is the
+  /// daemon's choice.
+  private func carryOut(
+    _ command: JobCommand, _ state: JobState, _ entry: QueueEntry
+  ) throws(SystemError) -> QueueEntry {
+    var new = entry
+    var target = state
+    switch command {
+    case .cancel: if !state.isFinal { new.cancelRequested = true }
+    case .hold: new.holdRequested = true
+    case .release:
+      new.holdRequested = false
+      if state == .held { target = .queued }
+    case .retry:
+      if state != .queued { new.makeReady() }
+      if state.isFinal { new.attempt += 1 }
+      target = .queued
+    case .prioritize(let priority): new.priority = priority
+    }
+    if target != state {
+      try queue.move(new, from: state, to: target)
+    } else if new != entry {
+      try queue.update(new, in: state)
+    }
+    return new
+  }
+}
+
+extension QueueEntry {
+  /// Forgets what has kept the job from running.
+  fileprivate mutating func makeReady() {
+    crashes = 0
+    notBefore = nil
+    reason = nil
+    cancelRequested = false
+    holdRequested = false
+  }
+}

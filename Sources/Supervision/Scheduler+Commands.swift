@@ -1,0 +1,94 @@
+// What people ask for. Each command is in the job's entry already, so that a daemon that dies
+// here leaves it to the next; what is left to decide is what becomes of the job now.
+
+import Jobs
+
+extension Scheduler {
+  mutating func cancel(_ id: Int) -> [Action] {
+    guard let job = jobs[id] else { return [] }
+    switch job.phase {
+    case .queued, .held:
+      return record(id, job, .cancelled)
+    case .deferred:
+      return [.cancelTimer(.retry(id))] + record(id, job, .cancelled)
+    case .running:
+      return [.noteCancellation(id)] + stopWorker(id, .cancel)
+    case .stopping(.hold), .stopping(.requeue):
+      jobs[id]?.phase = .stopping(.cancel)
+      return [.noteCancellation(id)]
+    case .orphaned(.hold), .orphaned(.requeue):
+      jobs[id]?.phase = .orphaned(.cancel)
+      return [.noteCancellation(id)]
+    case .recording(.queued), .recording(.deferred), .recording(.held):
+      // Its writing has failed before and is being retried: now with another end.
+      return [.cancelTimer(.record(id))] + record(id, job, .cancelled)
+    case .stopping(.cancel), .orphaned(.cancel), .recording:
+      return []
+    }
+  }
+
+  mutating func hold(_ id: Int) -> [Action] {
+    guard let job = jobs[id] else { return [] }
+    switch job.phase {
+    case .queued:
+      return record(id, job, .held)
+    case .deferred:
+      return [.cancelTimer(.retry(id))] + record(id, job, .held)
+    case .running:
+      return stopWorker(id, .hold)
+    case .stopping(.requeue):
+      jobs[id]?.phase = .stopping(.hold)
+      return []
+    case .orphaned(.requeue):
+      jobs[id]?.phase = .orphaned(.hold)
+      return []
+    case .recording(.queued), .recording(.deferred):
+      return [.cancelTimer(.record(id))] + record(id, job, .held)
+    case .held, .stopping(.cancel), .stopping(.hold), .orphaned(.cancel), .orphaned(.hold),
+      .recording:
+      return []
+    }
+  }
+
+  /// A worker that is stopping already stops, and its job runs on when there is room.
+  mutating func release(_ id: Int) -> [Action] {
+    guard let job = jobs[id] else { return [] }
+    switch job.phase {
+    case .held:
+      jobs[id]?.phase = .queued
+      return awaitModel(id)
+    case .stopping(.hold):
+      jobs[id]?.phase = .stopping(.requeue)
+      return []
+    case .orphaned(.hold):
+      jobs[id]?.phase = .orphaned(.requeue)
+      return []
+    case .recording(.held):
+      return [.cancelTimer(.record(id))] + record(id, job, .queued)
+    case .queued, .deferred, .running, .stopping, .orphaned, .recording:
+      return []
+    }
+  }
+
+  mutating func revive(_ summary: JobSummary) -> [Action] {
+    let id = summary.id
+    switch jobs[id]?.phase {
+    case nil:
+      return appear(summary, .queued)
+    case .deferred:
+      jobs[id]?.phase = .queued
+      return [.cancelTimer(.retry(id))] + awaitModel(id)
+    case .recording:
+      // The entry has moved though its move could not be synced, and has moved on since.
+      jobs[id] = ActiveJob(summary, .queued)
+      return [.cancelTimer(.record(id))] + awaitModel(id)
+    case .queued, .held, .running, .stopping, .orphaned:
+      return []
+    }
+  }
+
+  mutating func prioritize(_ id: Int, _ priority: Int) -> [Action] {
+    jobs[id]?.summary.priority = priority
+    return []
+  }
+}

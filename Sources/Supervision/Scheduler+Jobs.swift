@@ -1,0 +1,121 @@
+// Jobs come, wait for others, run, and are left by their workers.
+
+import Jobs
+
+extension Scheduler {
+  // MARK: Jobs come
+
+  mutating func appear(_ summary: JobSummary, _ standing: Standing) -> [Action] {
+    let id = summary.id
+    // A job admitted twice is the same job.
+    guard jobs[id] == nil else { return [] }
+    switch standing {
+    case .queued:
+      jobs[id] = ActiveJob(summary, .queued)
+      // Of the jobs of earlier, the one it waits for may be still to appear.
+      return life == .recovering ? [] : awaitModel(id)
+    case .held:
+      jobs[id] = ActiveJob(summary, .held)
+      return []
+    case .deferred(let remaining, let reason):
+      jobs[id] = ActiveJob(summary, .deferred(reason: reason))
+      return [.startTimer(.retry(id), after: remaining)]
+    case .orphaned(let reason):
+      jobs[id] = ActiveJob(summary, .orphaned(reason))
+      return [.stopOrphan(id), .startTimer(.grace(id), after: policy.stopGrace)]
+    }
+  }
+
+  /// Has a queued job wait for the train job that its model comes from, the newest one that is
+  /// meant, as long as that has not ended.
+  mutating func awaitModel(_ id: Int) -> [Action] {
+    guard var job = jobs[id], job.phase == .queued else { return [] }
+    switch job.summary.model {
+    case .job(let maker): job.waitsFor = maker < id && jobs[maker] != nil ? maker : nil
+    case .jobNamed(let name): job.waitsFor = jobs.newestMaker(of: name, before: id)
+    case .path, nil: return []
+    }
+    jobs[id] = job
+    let maker = job.waitsFor.flatMap { jobs[$0] }
+    return [.explain(id, maker.map { "waits for \($0.summary.title)" })]
+  }
+
+  mutating func scanned(_ retryAfter: Duration?, _ problem: String?) -> [Action] {
+    spoolProblem = problem
+    guard life == .open else { return [] }
+    var delay = min(retryAfter ?? policy.rescanInterval, policy.rescanInterval)
+    if problem != nil { delay = min(delay, policy.diskDelay) }
+    return [.startTimer(.rescan, after: delay)]
+  }
+
+  // MARK: Jobs run
+
+  mutating func startWhatMayRun() -> [Action] {
+    guard life == .open else { return [] }
+    var room = policy.maxWorkers - jobs.atWork.count(where: \.hasWorker)
+    var actions: [Action] = []
+    while room > 0, var job = jobs.next() {
+      job.phase = .running
+      job.progress = nil
+      job.failure = nil
+      jobs[job.summary.id] = job
+      actions.append(.start(job.summary.id))
+      room -= 1
+    }
+    return actions
+  }
+
+  mutating func hear(_ id: Int, _ message: WorkerMessage) -> [Action] {
+    guard jobs[id]?.isOurs == true else { return [] }
+    switch message {
+    case .progress(let progress):
+      jobs[id]?.take(progress)
+      return [.saveProgress(id, progress)]
+    case .failed(let reason):
+      jobs[id]?.failure = reason
+      return []
+    case .finished, .stopped:
+      // The exit code says the same and cannot be sent by mistake.
+      return []
+    }
+  }
+
+  mutating func startFailed(_ id: Int, _ reason: String) -> [Action] {
+    guard var job = jobs[id], job.isOurs else { return [] }
+    let transition = job.setBack(reason, policy)
+    return record(id, job, transition)
+  }
+
+  mutating func exited(_ id: Int, _ report: WorkerReport) -> [Action] {
+    guard var job = jobs[id], job.isOurs else { return [] }
+    let grace: [Action] = job.isStopping ? [.cancelTimer(.grace(id))] : []
+    let transition = job.transition(after: report, policy: policy)
+    return grace + record(id, job, transition)
+  }
+
+  /// Tells a running job's worker to stop.
+  mutating func stopWorker(_ id: Int, _ reason: ActiveJob.StopReason) -> [Action] {
+    jobs[id]?.phase = .stopping(reason)
+    return [.stopWorker(id), .startTimer(.grace(id), after: policy.stopGrace)]
+  }
+
+  mutating func graceOver(_ id: Int) -> [Action] {
+    switch jobs[id]?.phase {
+    case .stopping: [.killWorker(id)]
+    case .orphaned: [.killOrphan(id)]
+    default: []
+    }
+  }
+
+  // MARK: Workers of an earlier daemon
+
+  func askOrphan(_ id: Int) -> [Action] {
+    guard case .orphaned = jobs[id]?.phase else { return [] }
+    return [.stopOrphan(id)]
+  }
+
+  mutating func orphanGone(_ id: Int) -> [Action] {
+    guard let job = jobs[id], case .orphaned(let reason) = job.phase else { return [] }
+    return [.cancelTimer(.grace(id))] + record(id, job, reason.transition)
+  }
+}

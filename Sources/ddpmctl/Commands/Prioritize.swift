@@ -1,0 +1,35 @@
+import ArgumentParser
+import Jobs
+import Spool
+import StrictJSON
+
+struct Prioritize: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "priority",
+    abstract: "Change what runs first.",
+    discussion: """
+      Of the jobs that wait, those of higher priority start first, and those of one priority in \
+      the order of their numbers. No running job is interrupted. A negative number goes behind \
+      --, as in: ddpmctl priority 7 -- -10
+      """)
+
+  @OptionGroup var spool: SpoolOptions
+
+  @Argument(help: "The job's number or name.", transform: jobReference)
+  var job: JobReference
+
+  @Argument(help: "From -1000 to 1000; jobs have 0 unless their files say otherwise.")
+  var priority: Int
+
+  func validate() throws {
+    guard (-1000...1000).contains(priority) else {
+      throw ValidationError("allowed is a priority from -1000 to 1000")
+    }
+  }
+
+  func run() throws {
+    try spool.give(
+      .prioritize(priority), to: [job], what: "priority", preferring: { !$0.state.isFinal },
+      outcome: { "\($0.title) has priority \(priority)" })
+  }
+}

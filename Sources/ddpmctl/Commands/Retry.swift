@@ -1,0 +1,25 @@
+import ArgumentParser
+import Jobs
+import Spool
+
+struct Retry: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run jobs again that failed or were cancelled.",
+    discussion: """
+      A job keeps its number and goes on from its newest checkpoint. One that waits for its next \
+      try runs at once. Of several jobs with one name the newest that failed or was cancelled is \
+      meant.
+      """)
+
+  @OptionGroup var spool: SpoolOptions
+
+  @Argument(help: "The jobs' numbers or names.", transform: jobReference)
+  var jobs: [JobReference]
+
+  func run() throws {
+    try spool.give(
+      .retry, to: jobs, what: "retry",
+      preferring: { [.failed, .cancelled, .deferred].contains($0.state) },
+      outcome: { "\($0.title) runs when there is room" })
+  }
+}

@@ -1,0 +1,138 @@
+import Jobs
+import Testing
+
+@testable import Supervision
+
+/// What holds for any order of events.
+@Suite struct SchedulerPropertyTests {
+  /// Random events: promises of the scheduler that hold in any order, checked by a model of the
+  /// processes and the disk that shares no code with it.
+  @Test(arguments: 0..<30 as Range<UInt64>)
+  func keepsItsPromisesInAnyOrderOfEvents(_ seed: UInt64) {
+    var random = SplitMix(state: seed)
+    var world = World(maxWorkers: Int.random(in: 1...3, using: &random))
+    for _ in 0..<200 { world.step(&random) }
+    world.finish()
+  }
+}
+
+/// The rest of the world: which workers live, and what the disk says.
+private struct World {
+  var scheduler: Scheduler
+  let maxWorkers: Int
+  var workers: Set<Int> = []
+  var submitted: Set<Int> = []
+  var ended: Set<Int> = []
+  /// Jobs somebody has asked to hold and not released since.
+  var held: Set<Int> = []
+  var timers: Set<SchedulerTimer> = []
+  var exited = false
+  var nextID = 1
+
+  init(maxWorkers: Int) {
+    self.maxWorkers = maxWorkers
+    var policy = SchedulingPolicy()
+    policy.maxWorkers = maxWorkers
+    scheduler = Scheduler(policy)
+    send(.opened) { _ in true }
+  }
+
+  mutating func step(_ random: inout SplitMix) {
+    let id = Int.random(in: 1...max(1, nextID - 1), using: &random)
+    let diskWorks = Bool.random(using: &random)
+    switch Int.random(in: 0..<12, using: &random) {
+    case 0, 1:
+      submitted.insert(nextID)
+      let summary = JobSummary(
+        id: nextID, kind: "sample", name: "job",
+        model: Bool.random(using: &random) ? .job(id) : nil)
+      nextID += 1
+      send(.appeared(summary, .queued)) { _ in diskWorks }
+    case 2: send(.cancelRequested(id)) { _ in diskWorks }
+    case 8:
+      if submitted.contains(id), !ended.contains(id) { held.insert(id) }
+      send(.holdRequested(id)) { _ in diskWorks }
+    case 9:
+      held.remove(id)
+      send(.released(id)) { _ in diskWorks }
+    case 10: send(.prioritized(id, Int.random(in: -9...9, using: &random))) { _ in diskWorks }
+    case 11:
+      guard let job = ended.randomElement(using: &random) else { return }
+      ended.remove(job)
+      held.remove(job)
+      send(.revived(JobSummary(id: job, kind: "sample", name: "job"))) { _ in diskWorks }
+    case 3: send(.message(id, .progress(Progress(step: 1, steps: 9)))) { _ in diskWorks }
+    case 4, 5:
+      guard let worker = workers.randomElement(using: &random) else { return }
+      workers.remove(worker)
+      let code: Int32 = [0, 65, 75, 1].randomElement(using: &random) ?? 0
+      send(.exited(worker, report(code: code))) { _ in diskWorks }
+    default:
+      guard let timer = timers.randomElement(using: &random) else { return }
+      timers.remove(timer)
+      send(.timer(timer)) { _ in diskWorks }
+    }
+  }
+
+  /// Lets everything run to its end, with a disk that works.
+  mutating func finish() {
+    for id in held.sorted() {
+      held.remove(id)
+      send(.released(id)) { _ in true }
+    }
+    for _ in 0..<10_000 where !(workers.isEmpty && timers.subtracting([.rescan]).isEmpty) {
+      if let worker = workers.min() {
+        workers.remove(worker)
+        send(.exited(worker, report(code: 0))) { _ in true }
+      } else if let timer = timers.subtracting([.rescan]).first {
+        timers.remove(timer)
+        send(.timer(timer)) { _ in true }
+      }
+    }
+    #expect(ended == submitted, "jobs are forgotten or never end")
+    send(.stop) { _ in true }
+    #expect(exited)
+  }
+
+  private mutating func send(_ event: Event, diskWorks: (Int) -> Bool) {
+    var events = [event]
+    while !events.isEmpty {
+      for action in scheduler.handle(events.removeFirst()) {
+        switch action {
+        case .start(let id):
+          #expect(!workers.contains(id), "two workers for one job")
+          #expect(!ended.contains(id), "a job runs after its end")
+          #expect(!held.contains(id), "a held job runs")
+          if diskWorks(id) {
+            workers.insert(id)
+          } else {
+            events.append(.startFailed(id, reason: "no space"))
+          }
+          #expect(workers.count <= maxWorkers)
+        case .killWorker(let id), .stopWorker(let id):
+          #expect(workers.contains(id), "a signal for a worker that is gone")
+        case .record(let id, let transition):
+          #expect(!workers.contains(id), "the entry moves while the worker lives")
+          #expect(!ended.contains(id), "a job ends twice")
+          guard diskWorks(id) else {
+            events.append(.recordFailed(id, reason: "no space"))
+            break
+          }
+          switch transition {
+          case .done, .failed, .cancelled: ended.insert(id)
+          case .queued, .deferred, .held: break
+          }
+          events.append(.recorded(id))
+        case .startTimer(let timer, _): timers.insert(timer)
+        case .cancelTimer(let timer): timers.remove(timer)
+        case .scanDrop: events.append(.scanned(retryAfter: nil, problem: nil))
+        case .exit: exited = true
+        case .explain(let id, _): #expect(!workers.contains(id) && !ended.contains(id))
+        case .recover, .saveProgress, .notify, .showProblem, .noteCancellation, .stopOrphan,
+          .killOrphan:
+          break
+        }
+      }
+    }
+  }
+}

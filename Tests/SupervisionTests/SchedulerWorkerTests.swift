@@ -1,0 +1,195 @@
+import Jobs
+import Testing
+
+@testable import Supervision
+
+/// What becomes of a job, by the way its worker ends.
+@Suite struct SchedulerWorkerTests {
+  /// What becomes of a running job, by the way its worker ends.
+  @Test(arguments: [
+    (report(code: 0), Transition.done),
+    (report(code: 65, log: ["a", "b"]), .failed(reason: "b", logLines: ["a", "b"])),
+    (
+      report(code: 75, log: ["no space"]),
+      .deferred(
+        Retry(delay: .seconds(10), reason: "no space", crashes: 0, isCrash: false, logLines: []))
+    ),
+    (
+      report(signal: 11, log: ["x"]),
+      .deferred(
+        Retry(
+          delay: .seconds(1), reason: "the worker crashed with SIGSEGV before its first step",
+          crashes: 1, isCrash: true, logLines: ["x"]))
+    ),
+    (
+      report(code: 0, published: false),
+      .deferred(
+        Retry(
+          delay: .seconds(1),
+          reason: "the worker crashed with exit code 0 but no results before its first step",
+          crashes: 1, isCrash: true, logLines: []))
+    ),
+  ])
+  func aRunningJobEnds(_ report: WorkerReport, _ transition: Transition) {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    #expect(scheduler.handle(.exited(1, report)).first == .record(1, transition))
+  }
+
+  /// What becomes of a job that is being cancelled, or stopped with the daemon.
+  @Test(arguments: [
+    (report(code: 0), Transition.done, Transition.done),
+    (report(code: 65, log: ["b"]), .cancelled, .failed(reason: "b", logLines: ["b"])),
+    (report(code: 75), .cancelled, .queued),
+    (report(signal: 9), .cancelled, .queued),
+    (report(code: 0, published: false), .cancelled, .queued),
+  ])
+  func aStoppingJobEnds(_ report: WorkerReport, cancelled: Transition, shutdown: Transition) {
+    for (event, transition) in [(Event.cancelRequested(1), cancelled), (.stop, shutdown)] {
+      var scheduler = opened()
+      _ = scheduler.handle(.appeared(train(1), .queued))
+      let actions = scheduler.handle(event)
+      #expect(actions.contains(.stopWorker(1)))
+      #expect(actions.contains(.startTimer(.grace(1), after: .seconds(60))))
+      let end = scheduler.handle(.exited(1, report))
+      #expect(end.starts(with: [.cancelTimer(.grace(1)), .record(1, transition)]))
+    }
+  }
+
+  @Test func theWorkersOwnReasonComesBeforeItsLog() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    _ = scheduler.handle(.message(1, .failed(reason: "loss is not finite")))
+    let actions = scheduler.handle(.exited(1, report(code: 65, log: ["x"])))
+    #expect(actions.first == .record(1, .failed(reason: "loss is not finite", logLines: ["x"])))
+  }
+
+  @Test func crashesAreRetriedLaterAndLaterAndThenFail() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    for delay in [1, 5, 30, 120] {
+      #expect(crash(&scheduler)?.delay == .seconds(delay))
+      #expect(scheduler.handle(.timer(.retry(1))).started == [1])
+    }
+    guard
+      case .record(1, .failed(let reason, let log)) = scheduler.handle(
+        .exited(1, report(signal: 11, log: ["last words"]))
+      ).first
+    else {
+      Issue.record("the fifth crash does not fail the job")
+      return
+    }
+    #expect(reason.contains("5 times") && reason.contains("SIGSEGV"))
+    #expect(log == ["last words"])
+  }
+
+  @Test func aFatalErrorIsTheCauseOfACrash() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    let log = ["A.swift:7: Fatal error: Index out of range", "0 0x12 in main"]
+    guard
+      case .record(1, .deferred(let retry)) = scheduler.handle(
+        .exited(1, report(signal: 5, log: log))
+      ).first
+    else {
+      Issue.record("the crash is not retried")
+      return
+    }
+    #expect(
+      retry.reason == "the worker crashed with SIGTRAP before its first step: "
+        + "A.swift:7: Fatal error: Index out of range")
+  }
+
+  @Test func onlyANewerCheckpointMakesCrashesForgotten() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    // Each run starts from the same checkpoint and gets a little further: no progress.
+    for (step, crashes) in [(10, 1), (20, 2), (30, 3)] {
+      _ = scheduler.handle(.message(1, .progress(Progress(step: 0, steps: 100))))
+      _ = scheduler.handle(.message(1, .progress(Progress(step: step, steps: 100))))
+      #expect(crash(&scheduler)?.crashes == crashes)
+      _ = scheduler.handle(.timer(.retry(1)))
+    }
+    _ = scheduler.handle(.message(1, .progress(Progress(step: 25, steps: 100))))
+    #expect(crash(&scheduler)?.crashes == 1)
+  }
+
+  @Test func theMachinesFaultsNeverFailAJob() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    var delays: [Duration] = []
+    for round in 0..<100 {
+      let event: Event =
+        round.isMultiple(of: 2)
+        ? .startFailed(1, reason: "No space left on device") : .exited(1, report(code: 75))
+      guard case .record(1, .deferred(let retry)) = scheduler.handle(event).first else {
+        Issue.record("round \(round) did not defer the job")
+        return
+      }
+      #expect(retry.crashes == 0)
+      delays.append(retry.delay)
+      _ = scheduler.handle(.recorded(1))
+      #expect(scheduler.handle(.timer(.retry(1))).started == [1])
+    }
+    #expect(delays == delays.sorted())
+    #expect(delays.last == .seconds(300))
+  }
+
+  // MARK: Writing the state
+
+  @Test func aTransitionThatCannotBeWrittenIsTriedAgainAndNothingIsForgotten() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    _ = scheduler.handle(.appeared(train(2), .queued))
+    _ = scheduler.handle(.exited(1, report(code: 0)))
+    for _ in 0..<3 {
+      let actions = scheduler.handle(.recordFailed(1, reason: "No space left on device"))
+      #expect(actions.contains(.startTimer(.record(1), after: .seconds(10))))
+      #expect(scheduler.handle(.timer(.record(1))) == [.record(1, .done)])
+    }
+    _ = scheduler.handle(.recorded(1))
+    #expect(scheduler.jobs.ids == [2])
+  }
+
+  @Test func aStoppingDaemonDoesNotWaitForADiskThatIsFull() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    _ = scheduler.handle(.exited(1, report(code: 0)))
+    _ = scheduler.handle(.recordFailed(1, reason: "No space left on device"))
+    let actions = scheduler.handle(.stop)
+    #expect(actions.contains(.record(1, .done)))
+    #expect(!actions.contains(.exit))
+    #expect(scheduler.handle(.recordFailed(1, reason: "No space left on device")).last == .exit)
+  }
+
+  // MARK: Workers of an earlier daemon
+
+  @Test func anOrphanIsStoppedAndWaitedForBeforeItsJobRunsAgain() {
+    var scheduler = Scheduler(SchedulingPolicy())
+    let actions = scheduler.handle(.appeared(train(1), .orphaned(.requeue)))
+    #expect(actions == [.stopOrphan(1), .startTimer(.grace(1), after: .seconds(60))])
+    _ = scheduler.handle(.appeared(train(2), .queued))
+    // It takes up the place of a worker.
+    #expect(scheduler.handle(.opened).started == [])
+    #expect(scheduler.handle(.timer(.grace(1))) == [.killOrphan(1)])
+    let gone = scheduler.handle(.orphanGone(1))
+    #expect(gone.starts(with: [.cancelTimer(.grace(1)), .record(1, .queued)]))
+    #expect(gone.started == [2])
+  }
+
+  @Test(arguments: [true, false])
+  func aCancelledOrphanIsNotRunAgain(_ noted: Bool) {
+    var scheduler = Scheduler(SchedulingPolicy())
+    _ = scheduler.handle(.appeared(train(1), .orphaned(noted ? .cancel : .requeue)))
+    _ = scheduler.handle(.opened)
+    let actions = scheduler.handle(.cancelRequested(1))
+    #expect(actions.contains(.noteCancellation(1)) == !noted)
+    #expect(scheduler.handle(.orphanGone(1)).contains(.record(1, .cancelled)))
+  }
+
+  @Test func aStoppingDaemonDoesNotWaitForOrphans() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .orphaned(.requeue)))
+    #expect(scheduler.handle(.stop).last == .exit)
+  }
+}
