@@ -27,13 +27,14 @@ public struct AncestralSampler: Sampler {
   public func variance(_ t: Int) -> Double {
     switch variance {
     case .fixedSmall: diffusion.posteriorVariance(t)
-    case .fixedLarge: diffusion.schedule.beta[t]
+    case .fixedLarge, .learnedRange: diffusion.schedule.beta[t]
     }
   }
 
   /// One step of the chain; see `Sampler`.
   public func update(
-    _ x: Tensor, at position: Int, prediction: Tensor, noise: (Tensor) -> Void
+    _ x: Tensor, carried: [Tensor], at position: Int, prediction: Tensor,
+    noise: (Tensor) -> Void
   ) {
     let t = diffusion.schedule.steps - position
     if let clipping {

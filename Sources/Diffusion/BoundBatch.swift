@@ -119,7 +119,8 @@ private struct Scorer: Sendable {
       noise.fillNormal(noisy, step: UInt32(t), image: UInt32(images[image]))
       diffusion.diffuse(x0, t: t, noise: noisy, into: noisy)
     }
-    models[model][thread].predict(x, timesteps: drawn.map { $0 - 1 }, into: output)
+    models[model][thread].predict(
+      x, timesteps: drawn.map { $0 - 1 }, labels: nil, into: output)
     for (place, (part, t)) in zip(parts, drawn).enumerated() {
       let term = bound.terms(
         output.images(place..<place + 1), data: x0, x: x.images(place..<place + 1), t: t)[0]

@@ -33,7 +33,8 @@ public struct DDIMSampler: Sampler {
 
   /// One step of the chain; see `Sampler`.
   public func update(
-    _ x: Tensor, at position: Int, prediction: Tensor, noise: (Tensor) -> Void
+    _ x: Tensor, carried: [Tensor], at position: Int, prediction: Tensor,
+    noise: (Tensor) -> Void
   ) {
     let t = timesteps[position] + 1
     let next = max(t - stride, 0)

@@ -37,6 +37,7 @@ public struct InpaintingSampler: Sampler {
     resampling: Int, jumpLength: Int
   ) {
     precondition(image.count == isUnknown.count, "mask and image differ in size")
+    precondition(base.carried == 0, "steps that depend on the one before cannot be walked again")
     self.base = base
     self.image = image
     self.isUnknown = isUnknown
@@ -70,11 +71,12 @@ public struct InpaintingSampler: Sampler {
 
   /// One step of the walk; see `Sampler`.
   public func update(
-    _ x: Tensor, at position: Int, prediction: Tensor, noise: (Tensor) -> Void
+    _ x: Tensor, carried: [Tensor], at position: Int, prediction: Tensor,
+    noise: (Tensor) -> Void
   ) {
     precondition(x.count == isUnknown.count, "one image at a time")
     let visit = visits[position]
-    base.update(x, at: visit.position, prediction: prediction, noise: noise)
+    base.update(x, carried: [], at: visit.position, prediction: prediction, noise: noise)
 
     let next = alphaBar[visit.position + 1]
     let known = prediction.part(at: 0, x.shape)

@@ -37,6 +37,7 @@ struct ReverseStep: Sendable {
       switch variance {
       case .fixedSmall: (log(small), log(small))
       case .fixedLarge: isLast ? (log(small), log(small)) : (log(large), log(large))
+      case .learnedRange: (log(small), log(large))
       }
   }
 

@@ -5,7 +5,7 @@ public import TensorCore
 /// **Bits.** What the network predicts for an image does not depend on the others in its call, and
 /// all noise is named by (seed, chain position, image), so that an image depends on (model, sampler,
 /// seed, index) only: not on the batch it is drawn in nor on the threads. The state between two
-/// steps is `position` and `x`, so a chain can be stored and taken up anywhere.
+/// steps is `position`, `x` and `carried`, so a chain can be stored and taken up anywhere.
 ///
 /// Not thread-safe; it spreads its images over the pool's threads itself.
 @safe public final class SamplingBatch {
@@ -13,6 +13,8 @@ public import TensorCore
   public let images: Range<Int>
   /// N×H×W×C: x at the current position; x₀ when finished.
   public let x: Tensor
+  /// What the sampler carries beside x, N×H×W×C each; of no meaning at position 0.
+  public let carried: [Tensor]
   /// Chain steps done, 0 ... `steps`.
   public private(set) var position = 0
 
@@ -23,10 +25,11 @@ public import TensorCore
   /// Whose noise each image takes.
   private let noiseIndices: [Int]
   private let observer: Observer?
+  private let labels: [Int]?
   private let memory: FloatBuffer
   /// Images in one call of the network.
   private let group: Int
-  /// group×H×W×C for each thread: ε_θ, then z.
+  /// group×H×W×C_out for each thread: the network's output, then scratch.
   private let predictions: [Tensor]
 
   /// Weights are fetched once a call: with this many images that costs little beside the work.
@@ -40,13 +43,16 @@ public import TensorCore
   /// Starts the chains at x_T ~ N(0, I).
   ///
   /// - imageShape: 1×H×W×C.
+  /// - outputChannels: C_out of the denoisers; nil: C.
+  /// - labels: the class of each image; nil for networks without classes.
   /// - denoisers: one for each of the pool's threads, used by that thread alone.
   /// - noiseIndices: for each image, the image of the job whose noise it takes; nil: each its own.
   public init(
     images: Range<Int>, imageShape: Shape, sampler: any Sampler, seed: UInt64,
-    denoisers: [any Denoiser], pool: ThreadPool, noiseIndices: [Int]? = nil,
-    observer: Observer? = nil
+    denoisers: [any Denoiser], pool: ThreadPool, outputChannels: Int? = nil,
+    labels: [Int]? = nil, noiseIndices: [Int]? = nil, observer: Observer? = nil
   ) {
+    precondition(labels.map { $0.count == images.count } ?? true, "one label an image")
     precondition(noiseIndices.map { $0.count == images.count } ?? true, "one index an image")
     precondition(denoisers.count == pool.threads, "one denoiser a thread")
     precondition(imageShape.n == 1, "the shape is that of one image")
@@ -56,16 +62,20 @@ public import TensorCore
     self.pool = pool
     self.noiseIndices = noiseIndices ?? Array(images)
     self.observer = observer
+    self.labels = labels
     noise = StepNoise(seed: seed)
 
     let group = min(Self.largestGroup, (images.count + pool.threads - 1) / pool.threads)
     self.group = group
-    let memory = FloatBuffer(count: (images.count + pool.threads * group) * imageShape.count)
+    let state = Shape(images.count, imageShape.h, imageShape.w, imageShape.c)
+    let output = Shape(group, imageShape.h, imageShape.w, outputChannels ?? imageShape.c)
+    let states = 1 + sampler.carried
+    let memory = FloatBuffer(count: states * state.count + pool.threads * output.count)
     self.memory = memory
-    func shape(_ count: Int) -> Shape { Shape(count, imageShape.h, imageShape.w, imageShape.c) }
-    x = memory.tensor(at: 0, shape(images.count))
+    x = memory.tensor(at: 0, state)
+    carried = (1..<states).map { memory.tensor(at: $0 * state.count, state) }
     predictions = (0..<pool.threads).map {
-      memory.tensor(at: (images.count + $0 * group) * imageShape.count, shape(group))
+      memory.tensor(at: states * state.count + $0 * output.count, output)
     }
     let start = Philox(seed: seed, stream: RandomStream.initialNoise.rawValue)
     for (offset, index) in self.noiseIndices.enumerated() {
@@ -79,7 +89,8 @@ public import TensorCore
   /// Whether `x` is x₀.
   public var isFinished: Bool { position == steps }
 
-  /// Says that the contents of `x`, written by the caller, are the state after `position` steps.
+  /// Says that the contents of `x` and `carried`, written by the caller, are the state after
+  /// `position` steps.
   public func resume(at position: Int) {
     precondition((0...steps).contains(position), "the chain has no such position")
     self.position = position
@@ -91,18 +102,22 @@ public import TensorCore
     let timestep = sampler.timesteps[position]
     let (sampler, noise, position, images, x) = (sampler, noise, position, images, x)
     let (predictions, denoisers, group) = (predictions, denoisers, group)
+    let (carried, labels) = (carried, labels)
     let (noiseIndices, observer) = (noiseIndices, observer)
     pool.run((images.count + group - 1) / group) { index, thread in
       let range = index * group..<min((index + 1) * group, images.count)
       let prediction = predictions[thread].images(0..<range.count)
       denoisers[thread].predict(
         x.images(range), timesteps: Array(repeating: timestep, count: range.count),
-        into: prediction)
+        labels: labels.map { Array($0[range]) }, into: prediction)
       for (place, offset) in range.enumerated() {
         let (x, prediction) = (x.images(offset..<offset + 1), prediction.images(place..<place + 1))
         observer?(images.lowerBound + offset, position, x, prediction)
         var draws = 0
-        sampler.update(x, at: position, prediction: prediction) { z in
+        sampler.update(
+          x, carried: carried.map { $0.images(offset..<offset + 1) }, at: position,
+          prediction: prediction
+        ) { z in
           noise.fill(z, position: position, image: noiseIndices[offset], draw: draws)
           draws += 1
         }

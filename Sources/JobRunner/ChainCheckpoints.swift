@@ -1,6 +1,7 @@
 import Diffusion
 import ModelFiles
 import StrictJSON
+import TensorCore
 
 /// The state of the batch under way in the middle of its chains, in the checkpoints of a sample job.
 struct ChainCheckpoints {
@@ -17,7 +18,7 @@ struct ChainCheckpoints {
       state: [
         "first_image": .integer(batch.images.lowerBound), "position": .integer(batch.position),
       ],
-      tensors: [(name: "x", values: batch.x)])
+      tensors: Self.tensors(of: batch))
   }
 
   /// Takes up the chains of `batch` if the newest checkpoint is of them; says whether it is.
@@ -26,8 +27,16 @@ struct ChainCheckpoints {
       checkpoint.state["first_image"]?.int == batch.images.lowerBound,
       let position = checkpoint.state["position"]?.int, position <= batch.steps
     else { return false }
-    try checkpoint.read("x", into: batch.x)
+    for tensor in Self.tensors(of: batch) {
+      try checkpoint.read(tensor.name, into: tensor.values)
+    }
     batch.resume(at: position)
     return true
+  }
+
+  /// All that a chain is between two steps, beside its position.
+  private static func tensors(of batch: SamplingBatch) -> [(name: String, values: Tensor)] {
+    [(name: "x", values: batch.x)]
+      + batch.carried.enumerated().map { (name: "carried.\($0)", values: $1) }
   }
 }

@@ -27,6 +27,17 @@ extension SchedulerConfig {
       }
     })
 
+  /// One of the values that every kind of job can work with.
+  private static func supported<Value: RawRepresentable<String> & Sendable>(
+    _ values: [Value]
+  ) -> JSONCodec<Value> {
+    JSONCodec(
+      allowed: values.map { "\"\($0.rawValue)\"" }.joined(separator: " or "),
+      schema: ["enum": .array(values.map { .string($0.rawValue) })],
+      recognize: { json in values.first { $0.rawValue == json.string } },
+      encode: { .string($0.rawValue) })
+  }
+
   private static let fields: [Field<SchedulerConfig>] = [
     .constant("_class_name", "DDPMScheduler", or: ["DDIMScheduler"], "diffusers' class."),
     .ignored("_diffusers_version", writing: .string(diffusersVersion), "Not used."),
@@ -38,12 +49,12 @@ extension SchedulerConfig {
     Field("beta_schedule", \.betaSchedule, .choice, "How β grows from beta_start to beta_end."),
     .constant("trained_betas", nil, "The schedule is computed."),
     Field(
-      "variance_type", \.varianceType, .choice,
+      "variance_type", \.varianceType, supported([.fixedSmall, .fixedLarge]),
       "σ² of the reverse chain: β̃ (fixed_small) or β (fixed_large)."),
     Field(
       "clip_sample", \.clipSample, .bool, "Whether predicted images are clipped while sampling."),
     Field("clip_sample_range", \.clipSampleRange, .number(above: 0), "Where they are clipped."),
-    Field("prediction_type", \.predictionType, .choice, "What the network predicts."),
+    Field("prediction_type", \.predictionType, supported([.epsilon]), "What the network predicts."),
     .constant("thresholding", false, "Dynamic thresholding is not supported."),
     .ignored("dynamic_thresholding_ratio", writing: 0.995, "Belongs to thresholding."),
     .ignored("sample_max_value", writing: 1.0, "Belongs to thresholding."),

@@ -21,10 +21,11 @@ public struct UNetDenoiser: Denoiser {
     self.arena = arena
   }
 
-  /// ε_θ(x, t).
-  public func predict(_ x: Tensor, timesteps: [Int], into output: Tensor) {
+  /// The network's output; see `Denoiser`.
+  public func predict(_ x: Tensor, timesteps: [Int], labels: [Int]?, into output: Tensor) {
     arena.use {
-      unet.predict(x, timesteps: timesteps, weights: weights, arena: $0, into: output)
+      unet.predict(
+        x, timesteps: timesteps, labels: labels, weights: weights, arena: $0, into: output)
     }
   }
 }

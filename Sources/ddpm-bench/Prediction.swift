@@ -48,7 +48,8 @@ struct Prediction: ParsableCommand {
       unsafe copy(
         channelsFirst: UnsafeBufferPointer(values.all.elements), into: x.tensor(at: 0, imageShape))
       denoiser.predict(
-        x.tensor(at: 0, imageShape), timesteps: [timestep], into: y.tensor(at: 0, outputShape))
+        x.tensor(at: 0, imageShape), timesteps: [timestep], labels: nil,
+        into: y.tensor(at: 0, outputShape))
       unsafe copy(y.tensor(at: 0, outputShape), channelsFirst: prediction)
     }
   }

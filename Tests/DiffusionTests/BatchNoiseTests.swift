@@ -65,7 +65,8 @@ struct BatchNoiseTests {
       let timesteps = [0, 0, 0]
       let draws: Int
       func update(
-        _ x: Tensor, at position: Int, prediction: Tensor, noise: (Tensor) -> Void
+        _ x: Tensor, carried: [Tensor], at position: Int, prediction: Tensor,
+        noise: (Tensor) -> Void
       ) {
         for _ in 0..<draws { noise(x) }
       }

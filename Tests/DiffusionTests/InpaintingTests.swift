@@ -29,7 +29,7 @@ struct InpaintingTests {
   /// the mean over the pixels, so that known pixels say everything of the unknown ones.
   private struct FlatDataDenoiser: Denoiser {
     let schedule: NoiseSchedule
-    func predict(_ x: Tensor, timesteps: [Int], into output: Tensor) {
+    func predict(_ x: Tensor, timesteps: [Int], labels: [Int]?, into output: Tensor) {
       let alphaBar = schedule.alphaBar[timesteps[0] + 1]
       let values = unsafe x.elements.map(Double.init)
       let sum = values.reduce(0, +)

@@ -9,7 +9,7 @@ struct NormalDataDenoiser: Denoiser {
   var mean: Double
   var deviation: Double
 
-  func predict(_ x: Tensor, timesteps: [Int], into output: Tensor) {
+  func predict(_ x: Tensor, timesteps: [Int], labels: [Int]?, into output: Tensor) {
     for n in 0..<x.shape.n {
       let alphaBar = schedule.alphaBar[timesteps[n] + 1]
       let scale =

@@ -39,7 +39,8 @@ struct VariationalBoundTests {
     for t in 2...50 {
       Philox(seed: 5, stream: 101).fillNormal(noise, step: UInt32(t), image: 0)
       diffusion.diffuse(data, t: t, noise: noise, into: x)
-      denoiser.predict(x, timesteps: Array(repeating: t - 1, count: images), into: output)
+      denoiser.predict(
+        x, timesteps: Array(repeating: t - 1, count: images), labels: nil, into: output)
       let terms = bound.terms(output, data: data, x: x, t: t)
 
       let (beta, alphaBar, before) = (

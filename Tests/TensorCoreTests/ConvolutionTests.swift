@@ -44,6 +44,8 @@ import Testing
     Case(x: Shape(3, 9, 5, 32), outputs: 16, geometry: .same3x3),
     Case(x: Shape(2, 16, 18, 16), outputs: 48, geometry: .same3x3),
     Case(x: Shape(9, 5, 7, 48), outputs: 32, geometry: .same3x3),
+    Case(x: Shape(2, 4, 4, 32), outputs: 80, geometry: .same3x3),
+    Case(x: Shape(3, 7, 10, 16), outputs: 64, geometry: .same3x3),
   ]
 
   @Test(arguments: general)

@@ -44,13 +44,22 @@ static inline int64_t ddpm_attention_floats(int64_t tokens, int64_t dim) {
 /// A 3×3 convolution with stride 1 that keeps n images of h×w; channels are multiples of 16.
 typedef struct {
   int64_t n, h, w, inputs, outputs;
-  /// Tiles of 4×4 outputs that are worked on together.
-  int64_t block;
+  /// Tiles of 4×4 outputs, and output channels, that are worked on together. One of them is all
+  /// there are: what is transformed of the other is then used up while it is in cache. `group` is a
+  /// multiple of 32 or all channels.
+  int64_t block, group;
 } ddpm_winograd;
 
 /// Floats that hold 36 transformed matrices, in rows or in panels.
-static inline int64_t ddpm_winograd_floats(int64_t rows, int64_t columns) {
+static inline int64_t ddpm_winograd_matrices(int64_t rows, int64_t columns) {
   return 36 * (rows * ((columns + 31) / 32 * 32) + 16);
+}
+
+/// Floats of scratch memory: the transforms of a block of tiles of x and y, and of a group of
+/// kernels.
+static inline int64_t ddpm_winograd_scratch(ddpm_winograd g) {
+  return ddpm_winograd_matrices(g.block, g.inputs) + ddpm_winograd_matrices(g.block, g.group) +
+         ddpm_winograd_matrices(g.inputs, g.group);
 }
 
 typedef struct {
@@ -129,15 +138,11 @@ typedef struct {
   /// b_panel k·`panel`. Takes k·(n rounded up to panels) floats.
   void (*pack)(const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, float *panels);
 
-  /// The transformed weights (of 3×3×I×O) that winograd_convolve takes.
-  void (*winograd_weights)(const float *w, float *u, int64_t inputs, int64_t outputs);
-  /// Those for the convolution that takes the output's gradient to the input's: there inputs and
-  /// outputs change places.
-  void (*winograd_turned_weights)(const float *w, float *u, int64_t inputs, int64_t outputs);
-  /// y += conv(x). `scratch` holds the transforms of `block` tiles of x and of y.
-  void (*winograd_convolve)(ddpm_winograd g, const float *x, const float *u, float *y,
+  /// y += conv(x). w is 3×3×inputs×outputs; turned, it is 3×3×outputs×inputs and the convolution the
+  /// one that takes the output's gradient to the input's.
+  void (*winograd_convolve)(ddpm_winograd g, const float *x, const float *w, bool turned, float *y,
                             float *scratch);
-  /// dw += the weights' gradient. `scratch` holds a block's transforms, and the weights'.
+  /// dw += the weights' gradient.
   void (*winograd_weight_gradient)(ddpm_winograd g, const float *x, const float *dy, float *dw,
                                    float *scratch);
 } ddpm_kernels;
