@@ -46,6 +46,12 @@ struct AttentionBlock {
     outputScale = Float(1 / scaleFactor)
   }
 
+  /// What a forward pass of so many pixels costs: each meets the key and the value of every other.
+  func operations(pixels: Int) -> OperationCount {
+    .sum([query, key, value, output].map { $0.operations(rows: pixels) })
+      + OperationCount(attention: 2 * 2 * pixels * pixels * query.outputs)
+  }
+
   /// x: N×H×W×C; returns the same shape.
   func forward(_ x: Tensor, _ pass: Pass) -> (Tensor, Activations) {
     let (normalized, normSaved) = norm.map { $0.forward(x, pass) } ?? (x, nil)

@@ -35,6 +35,12 @@ struct DownBlock {
       : nil
   }
 
+  /// What a forward pass costs; `pixels` of the input.
+  func operations(pixels: Int) -> OperationCount {
+    .sum(stages.map { $0.operations(pixels: pixels) })
+      + (downsampler?.operations(pixels: pixels / 4) ?? OperationCount())
+  }
+
   /// x: N×H×W×I; appends its outputs to `skips`, the last of which is the block's.
   func forward(
     _ x: Tensor, embedding: Tensor, skips: inout [Tensor], _ pass: Pass, keeping: Bool

@@ -30,6 +30,11 @@ struct MidBlock {
     second = Stage(resnet(1, &p), nil)
   }
 
+  /// What a forward pass of so many pixels costs.
+  func operations(pixels: Int) -> OperationCount {
+    first.operations(pixels: pixels) + second.operations(pixels: pixels)
+  }
+
   /// x: N×H×W×C; returns the same shape, with activations if `keeping`.
   func forward(_ x: Tensor, embedding: Tensor, _ pass: Pass, keeping: Bool) -> (
     Tensor, Activations?

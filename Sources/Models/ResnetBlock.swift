@@ -53,6 +53,14 @@ struct ResnetBlock {
     dropout = config.dropout
   }
 
+  /// What a forward pass of so many pixels costs.
+  func operations(pixels: Int) -> OperationCount {
+    .sum([
+      conv1.operations(pixels: pixels), conv2.operations(pixels: pixels),
+      timeProjection.operations(rows: 1), shortcut?.operations(rows: pixels) ?? OperationCount(),
+    ])
+  }
+
   /// x: N×H×W×I; `embedding`: N×E, after SiLU; returns N×H×W×O.
   func forward(_ x: Tensor, embedding: Tensor, _ pass: Pass) -> (Tensor, Activations) {
     let (normalized1, saved1) = norm1.forward(x, pass)

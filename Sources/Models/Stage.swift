@@ -16,6 +16,12 @@ struct Stage {
     self.attention = attention
   }
 
+  /// What a forward pass of so many pixels costs.
+  func operations(pixels: Int) -> OperationCount {
+    resnet.operations(pixels: pixels)
+      + (attention?.operations(pixels: pixels) ?? OperationCount())
+  }
+
   /// x: N×H×W×I; returns N×H×W×O, with activations if `keeping`.
   func forward(_ x: Tensor, embedding: Tensor, _ pass: Pass, keeping: Bool) -> (
     Tensor, Activations?

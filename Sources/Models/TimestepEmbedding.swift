@@ -27,6 +27,9 @@ struct TimestepEmbedding {
     linear2 = Linear("time_embedding.linear_2", inputs: 4 * channels, outputs: 4 * channels, &p)
   }
 
+  /// What a forward pass costs.
+  var operations: OperationCount { linear1.operations(rows: 1) + linear2.operations(rows: 1) }
+
   /// Returns N×4C for N timesteps.
   func forward(_ timesteps: [Int], _ pass: Pass) -> (Tensor, Activations) {
     let sinusoids = sinusoids(timesteps, pass)

@@ -32,4 +32,22 @@ extension UNet {
     floats += 2 * channels[0] * pixels(0)
     return floats * MemoryLayout<Float>.stride
   }
+
+  /// Bytes of memory that `predict` takes for each image beside the weights, nearly: the skips, and
+  /// at each resolution what a stage of the way up holds at once. An arena keeps tensors of one size
+  /// for the next of that size, so resolutions add up.
+  public var predictionBytes: Int {
+    let channels = config.blockOutChannels
+    let last = channels.count - 1
+    var floats = 0
+    for level in channels.indices {
+      let (own, below) = (channels[level], channels[min(level + 1, last)])
+      let attention = config.upBlockTypes[last - level] == .attentionUp ? 5 * own : 0
+      // Skips, the joined input twice (normalised), and hidden, output, shortcut of its resnet.
+      let held =
+        (config.layersPerBlock + 1) * own + 2 * (max(own, below) + own) + 3 * own + attention
+      floats += held * (config.sampleSize >> level) * (config.sampleSize >> level)
+    }
+    return floats * MemoryLayout<Float>.stride
+  }
 }

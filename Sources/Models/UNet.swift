@@ -74,6 +74,17 @@ public struct UNet: Sendable {
     layout.initialize(weights, seed: seed)
   }
 
+  /// What `predict` costs for one image; a training step costs three times as much.
+  public var operations: OperationCount {
+    func pixels(_ level: Int) -> Int { (config.sampleSize >> level) * (config.sampleSize >> level) }
+    let last = downBlocks.count - 1
+    return .sum(
+      [timeEmbedding.operations, midBlock.operations(pixels: pixels(last))]
+        + [convIn, convOut].map { $0.operations(pixels: pixels(0)) }
+        + downBlocks.enumerated().map { $1.operations(pixels: pixels($0)) }
+        + upBlocks.enumerated().map { $1.operations(pixels: pixels(last - $0)) })
+  }
+
   /// ε_θ(x, t) without dropout.
   ///
   /// - x: N×S×S×C; timesteps: N values counted from 0; weights: flat; output: N×S×S×C_out.

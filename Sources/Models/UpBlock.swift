@@ -39,6 +39,12 @@ struct UpBlock {
       : nil
   }
 
+  /// What a forward pass costs; `pixels` of the input.
+  func operations(pixels: Int) -> OperationCount {
+    .sum(stages.map { $0.operations(pixels: pixels) })
+      + (upsampler?.operations(pixels: 4 * pixels) ?? OperationCount())
+  }
+
   /// x: N×H×W×I, taken over; takes one skip a stage off the end of `skips`.
   func forward(
     _ x: Tensor, embedding: Tensor, skips: inout [Tensor], _ pass: Pass, keeping: Bool

@@ -115,6 +115,33 @@ import Testing
     #expect(growth / Double(unet.activationBytes) < 1.6)
   }
 
+  @Test(arguments: [Preset.fashionMNIST28, .cifar10])
+  func predictionsTakeTheMemoryThatIsExpected(preset: Preset) {
+    let config = preset.unet
+    let unet = UNet(config)
+    let weights = FloatBuffer(count: unet.layout.count)
+    func bytes(_ images: Int) -> Int {
+      let shape = Shape(images, config.sampleSize, config.sampleSize, config.inChannels)
+      let (x, y) = (FloatBuffer(count: shape.count), FloatBuffer(count: shape.count))
+      let arena = Arena()
+      unet.predict(
+        x.tensor(at: 0, shape), timesteps: Array(repeating: 0, count: images), weights: weights.all,
+        arena: arena, into: y.tensor(at: 0, shape))
+      return arena.bytes
+    }
+    let growth = Double(bytes(3) - bytes(2))
+    #expect(growth / Double(unet.predictionBytes) > 0.8)
+    #expect(growth / Double(unet.predictionBytes) < 1.25)
+  }
+
+  /// Counted by PyTorch's FlopCounterMode in diffusers' network with AttnProcessor.
+  @Test(
+    arguments: [(Preset.fashionMNIST28, 635_682_304), (.cifar10, 12_443_713_536)]
+      as [(Preset, Int)])
+  func operationsAreThoseThatPyTorchCounts(preset: Preset, total: Int) {
+    #expect(UNet(preset.unet).operations.total == total)
+  }
+
   @Test func passesRepeatToTheBit() {
     let (first, second) = (train(0..<3, dropout: noise(5)), train(0..<3, dropout: noise(5)))
     #expect(first.output == second.output && first.gradients == second.gradients)

@@ -19,6 +19,11 @@ struct Convolution {
     bias = p.add(name + ".bias", [outputs], initialization)
   }
 
+  /// What a forward pass to so many pixels costs.
+  func operations(pixels: Int) -> OperationCount {
+    OperationCount(layers: 2 * weight.count * pixels)
+  }
+
   /// x: N×H×W×I; returns N×H′×W′×O. `offset` (N×O), if given, is added to every pixel of its image.
   func forward(_ x: Tensor, offset: Tensor? = nil, _ pass: Pass) -> Tensor {
     let y = pass.arena.take(geometry.output(x.shape, channels: outputs))

@@ -15,6 +15,9 @@ struct Linear {
     bias = p.add(name + ".bias", [outputs], .uniform(fanIn: inputs))
   }
 
+  /// What a forward pass of so many rows costs.
+  func operations(rows: Int) -> OperationCount { OperationCount(layers: 2 * weight.count * rows) }
+
   /// x: N×H×W×I; returns N×H×W×O.
   func forward(_ x: Tensor, _ pass: Pass) -> Tensor {
     let y = pass.arena.take(Shape(x.shape.n, x.shape.h, x.shape.w, outputs))
