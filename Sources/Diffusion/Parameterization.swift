@@ -27,6 +27,16 @@ public struct Parameterization: Sendable {
     }
   }
 
+  /// The factors of xₜ and of the output in x̂₀, which is linear in both.
+  func dataFactors(_ t: Int) -> (x: Double, output: Double) {
+    let (signal, deviation) = (diffusion.signalScale(t), diffusion.noiseScale(t))
+    return switch type {
+    case .epsilon: (1 / signal, -deviation / signal)
+    case .sample: (0, 1)
+    case .velocity: (signal, -deviation)
+    }
+  }
+
   /// ε̂ that the output at xₜ stands for; `into` may be `output` or `x`.
   public func noise(_ output: Tensor, x: Tensor, t: Int, into noise: Tensor) {
     let (signal, deviation) = (diffusion.signalScale(t), diffusion.noiseScale(t))

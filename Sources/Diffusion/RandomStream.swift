@@ -24,6 +24,9 @@ public enum RandomStream: UInt32, CaseIterable, Sendable {
   case heldOutNoise = 9
   /// Which images of a data set are held out.
   case heldOutSplit = 10
+  /// t of a training image where it is drawn by importance; counted by (optimizer step, image of the
+  /// batch).
+  case importantTimestep = 12
   /// The noise that the two images of an interpolation share; counted by (0, row of the picture).
   case interpolationNoise = 13
   /// Further draws within a sampling step, such as the noise on known pixels in inpainting; counted

@@ -41,10 +41,13 @@ struct ReverseStep: Sendable {
       }
   }
 
+  /// ∂ ln σ²/∂ the network's variance output.
+  var logVarianceSlope: Double { (logVariances.large - logVariances.small) / 2 }
+
   /// ln σ² where the network's variance output is `output`: −1 is the small end, 1 the large one.
+  /// Without a learned variance the ends are the same.
   func logVariance(_ output: Double) -> Double {
-    let (small, large) = logVariances
-    return small + (output + 1) / 2 * (large - small)
+    logVariances.small + (output + 1) * logVarianceSlope
   }
 
   /// KL(q(xₜ₋₁|xₜ,x₀) ‖ p_θ(xₜ₋₁|xₜ)) for t ≥ 2, −ln p_θ(x₀|x₁) for t = 1; in nats.

@@ -13,7 +13,7 @@ public import TensorCore
 ///
 /// The reverse chain is that of the scheduler's config: its prediction type, its variance
 /// (`fixed_large` has β̃₂ at t = 1, as Ho et al. do) and, with `clip_sample`, x̂₀ clipped to
-/// ±`clip_sample_range`.
+/// ±`clip_sample_range`. Dynamic thresholding belongs to sampling and has no part in it.
 public struct VariationalBound: Sendable {
   /// What one step t of the chain contributes for one image.
   public struct Term: Equatable, Sendable {
@@ -24,6 +24,7 @@ public struct VariationalBound: Sendable {
   }
 
   private let diffusion: GaussianDiffusion
+  private let parameterization: Parameterization
   private let clipping: Float?
   /// Step t at index t − 1.
   private let steps: [ReverseStep]
@@ -32,6 +33,7 @@ public struct VariationalBound: Sendable {
   public init(_ scheduler: SchedulerConfig) {
     let diffusion = GaussianDiffusion(NoiseSchedule(scheduler))
     self.diffusion = diffusion
+    parameterization = Parameterization(diffusion, scheduler.predictionType)
     clipping = scheduler.clipSample ? Float(scheduler.clipSampleRange) : nil
     steps = (1...diffusion.schedule.steps).map {
       ReverseStep(diffusion, variance: scheduler.varianceType, t: $0)
@@ -57,37 +59,63 @@ public struct VariationalBound: Sendable {
 
   /// Lₜ₋₁ (t ≥ 2) or L₀ (t = 1) of each image.
   ///
-  /// - output: N×H×W×C_out, the network's raw output at `x`.
+  /// - output: N×H×W×C_out, the network's raw output at `x`; C_out is 2C with a learned variance.
   /// - data: N×H×W×C, x₀ in [−1, 1].
   /// - x: N×H×W×C, xₜ of each image; overwritten with x̂₀.
   public func terms(_ output: Tensor, data: Tensor, x: Tensor, t: Int) -> [Term] {
-    precondition(data.shape == x.shape && output.shape == x.shape, "shapes differ")
+    precondition(data.shape == x.shape, "x₀ and xₜ differ in shape")
+    let step = steps[t - 1]
+    let hasVariance = output.shape.c == 2 * x.shape.c
     let estimate = x
-    diffusion.predictData(x, t: t, noise: output, into: estimate)
+    if hasVariance {
+      estimateData(beside: output, x: x, t: t)
+    } else {
+      parameterization.data(output, x: x, t: t, into: estimate)
+    }
     if let clipping { clamp(estimate, to: clipping) }
     return (0..<x.shape.n).map { n in
-      term(steps[t - 1], data: data.images(n..<n + 1), estimate: estimate.images(n..<n + 1))
+      func image(_ tensor: Tensor) -> Tensor { tensor.images(n..<n + 1) }
+      let (data, estimate) = (image(data), image(estimate))
+      let count = Double(data.count)
+      let dataError = sumOfSquaredDifferences(data, estimate) / count
+      let nats =
+        if step.isLast || hasVariance {
+          sum(step, image(output), data: data, estimate: estimate) / count
+        } else {
+          // As in L_T, only the mean square of the means' difference counts.
+          step.term(
+            data: 0, estimate: dataError.squareRoot(), logVariance: step.logVariances.small
+          ).nats
+        }
+      return Term(bits: nats / log(2), dataError: dataError)
     }
   }
 
-  /// The term of one image.
-  private func term(_ step: ReverseStep, data: Tensor, estimate: Tensor) -> Term {
-    let count = Double(data.count)
-    let dataError = sumOfSquaredDifferences(data, estimate) / count
-    let logVariance = step.logVariances.small
-    let nats: Double
-    if step.isLast {
-      nats =
-        data.elements.indices.reduce(0.0) { sum, i in
-          let (x, guess) = unsafe (data.elements[i], estimate.elements[i])
-          return sum
-            + step.term(data: Double(x), estimate: Double(guess), logVariance: logVariance).nats
-        } / count
-    } else {
-      // As in L_T, only the mean square of the means' difference counts.
-      nats =
-        step.term(data: 0, estimate: dataError.squareRoot(), logVariance: logVariance).nats
+  /// x̂₀ from an output with a variance beside each prediction, written over x.
+  private func estimateData(beside output: Tensor, x: Tensor, t: Int) {
+    let factors = parameterization.dataFactors(t)
+    let (out, values, channels) = unsafe (output.elements, x.elements, x.shape.c)
+    for i in 0..<x.count {
+      let prediction = Double(unsafe out[i / channels * 2 * channels + i % channels])
+      unsafe values[i] = Float(factors.x * Double(values[i]) + factors.output * prediction)
     }
-    return Term(bits: nats / log(2), dataError: dataError)
+  }
+
+  /// The nats of one image's elements, each with its own variance where there is one.
+  private func sum(
+    _ step: ReverseStep, _ output: Tensor, data: Tensor, estimate: Tensor
+  ) -> Double {
+    let channels = data.shape.c
+    let hasVariance = output.shape.c == 2 * channels
+    let (out, truth, guess) = unsafe (output.elements, data.elements, estimate.elements)
+    return (0..<data.count).reduce(0) { sum, i in
+      let variance =
+        hasVariance ? Double(unsafe out[(i / channels * 2 + 1) * channels + i % channels]) : 0
+      return sum
+        + step.term(
+          data: Double(unsafe truth[i]), estimate: Double(unsafe guess[i]),
+          logVariance: step.logVariance(variance)
+        ).nats
+    }
   }
 }

@@ -215,6 +215,14 @@ extension TrainingRecipe {
       seed: job.seed, batchSize: spec.training.batchSize, shards: spec.training.shards,
       learningRate: LearningRateSchedule(
         peak: spec.optimizer.learningRate, warmupSteps: spec.optimizer.warmupSteps))
+    loss =
+      switch spec.loss.kind {
+      case .simple: .simple
+      case .minSNR(let gamma): .minSNR(gamma: gamma)
+      case .vlb: .variationalBound
+      case .hybrid(let weight): .hybrid(weight: weight)
+      }
+    samplesTimestepsByImportance = spec.loss.timesteps == .importance
     optimizer.beta1 = spec.optimizer.betas[0]
     optimizer.beta2 = spec.optimizer.betas[1]
     optimizer.epsilon = spec.optimizer.epsilon

@@ -66,12 +66,19 @@ struct TrainedModel {
     if let scheduler = spec.scheduler {
       compare("scheduler", scheduler.json, folder.scheduler.json, only: ["prediction_type"])
     }
+    let (unet, scheduler) = (spec.unet ?? folder.unet, spec.scheduler ?? folder.scheduler)
     guard problems.isEmpty else {
       throw JobFailure.failed(
         reason: problems.joined(separator: "; ") + "; leave the section out to take the model's")
     }
-    self.init(
-      unet: spec.unet ?? folder.unet, scheduler: spec.scheduler ?? folder.scheduler, origin: origin)
+    if let problem = unet.outputProblem(with: scheduler) {
+      throw JobFailure.failed(
+        reason: "$.scheduler does not fit the model of $.init: of its out_channels, \(problem)")
+    }
+    if let problem = spec.loss.problem(with: scheduler) {
+      throw JobFailure.failed(reason: "$.loss.type: \(problem)")
+    }
+    self.init(unet: unet, scheduler: scheduler, origin: origin)
   }
 
   /// What `inputs.json` says.

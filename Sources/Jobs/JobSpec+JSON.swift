@@ -93,12 +93,20 @@ extension JobSpec {
         requiredUnless: "init",
         "The noise schedule. That of init where it is left out; else what the network predicts "
           + "must agree."),
+      Field("loss", \.train.loss, LossSpec.codec, "What is minimised."),
       Field("optimizer", \.train.optimizer, OptimizerSpec.codec.codec, "Adam and its settings."),
       Field("ema", \.train.ema, EMASpec.codec.codec, "The moving average of the weights."),
       Field(
         "training", \.train.training, TrainingSpec.codec.codec, required: true, "The loop's length."
       ),
-    ])
+    ],
+    rules: { job, report in
+      guard let scheduler = job.train.scheduler else { return }
+      if let problem = job.train.unet?.outputProblem(with: scheduler) {
+        report("unet.out_channels", problem)
+      }
+      if let problem = job.train.loss.problem(with: scheduler) { report("loss.type", problem) }
+    })
 
   private static let sampleCodec = ObjectCodec(
     "Draw images from a model", defaults: JobSpec(name: "", seed: 0, work: .sample(.unset)),

@@ -10,6 +10,8 @@ public struct TrainSpec: Equatable, Sendable {
   public var unet: UNetConfig?
   /// The noise schedule; nil is that of `initial`.
   public var scheduler: SchedulerConfig?
+  /// What is minimised.
+  public var loss = LossSpec()
   /// How gradients become steps.
   public var optimizer = OptimizerSpec()
   /// The average that becomes the result.

@@ -30,7 +30,9 @@ extension UNetConfig {
       "sample_size", \.sampleSize, .integer(1...4096), required: true,
       "Height and width of an image in pixels."),
     Field("in_channels", \.inChannels, .integer(1...1024), "Channels of an image."),
-    Field("out_channels", \.outChannels, .integer(1...1024), "Must equal in_channels."),
+    Field(
+      "out_channels", \.outChannels, .integer(1...1024),
+      "in_channels, or twice as many where scheduler.variance_type is learned_range."),
     Field(
       "center_input_sample", \.centerInputSample, .bool, "Feeds the network 2x − 1 instead of x."),
     .constant("time_embedding_type", "positional", "Sinusoidal timestep embedding."),
@@ -90,11 +92,11 @@ extension UNetConfig {
 
   /// Reports keys that are good by themselves but do not make a network together.
   private func checkConsistency(_ report: ObjectCodec<UNetConfig>.Report) {
-    if outChannels != inChannels {
+    if outChannels != inChannels && outChannels != 2 * inChannels {
       report(
         "out_channels",
-        "found \(outChannels), allowed is in_channels, \(inChannels): the network "
-          + "predicts the noise of every input channel")
+        "found \(outChannels), allowed is in_channels, \(inChannels), or twice as many: the "
+          + "network predicts every input channel, and may predict a variance for each")
     }
     let blocks = blockOutChannels.count
     if downBlockTypes.count != blocks {
@@ -149,5 +151,16 @@ extension UNetConfig {
     }
     if addAttention, let last = blockOutChannels.last { channels.insert(last) }
     return channels.sorted()
+  }
+
+  /// What is wrong with `out_channels` for a chain, if anything is: a learned variance needs a
+  /// channel beside each predicted one.
+  public func outputProblem(with scheduler: SchedulerConfig) -> String? {
+    let learned = scheduler.varianceType == .learnedRange
+    guard outChannels != (learned ? 2 : 1) * inChannels else { return nil }
+    let variance = "where the scheduler's variance_type is \(scheduler.varianceType.rawValue)"
+    return learned
+      ? "found \(outChannels), allowed is twice in_channels, \(2 * inChannels), \(variance)"
+      : "found \(outChannels), allowed is in_channels, \(inChannels), \(variance)"
   }
 }

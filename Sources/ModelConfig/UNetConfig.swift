@@ -4,7 +4,7 @@ public struct UNetConfig: Equatable, Sendable {
   public var sampleSize = 32
   /// Channels of an image.
   public var inChannels = 3
-  /// Equals `inChannels`.
+  /// `inChannels`; twice as many for a learned variance, the predictions' channels first.
   public var outChannels = 3
   /// Adds `2x − 1` before the first convolution.
   public var centerInputSample = false

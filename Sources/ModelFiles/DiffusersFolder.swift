@@ -41,6 +41,9 @@ public struct DiffusersFolder: Sendable {
     scheduler = try Self.config(schedule + "/scheduler_config.json") {
       (json) throws(JSONContentError) in try SchedulerConfig(json: json)
     }
+    if let problem = unet.outputProblem(with: scheduler) {
+      throw .unusable(path: network + "/config.json", problem: "$.out_channels: \(problem)")
+    }
     weights = try WeightFiles(in: network)
   }
 

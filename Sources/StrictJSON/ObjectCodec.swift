@@ -4,7 +4,7 @@
 /// every problem at once: values that are not allowed, missing keys, unknown keys with the nearest
 /// known one, and, when all keys are good by themselves, the rules between them.
 public struct ObjectCodec<Root: Sendable>: Sendable {
-  /// Adds a problem at a key of the object.
+  /// Adds a problem at a key of the object, or of an object in it: `unet.out_channels`.
   public typealias Report = (_ key: String, _ message: String) -> Void
 
   private let title: String
@@ -65,7 +65,10 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
     }
     problems += unknownKeys.map { unknown($0.key, meant: $0.meant, at: path) }
     if problems.isEmpty {
-      rules(root) { key, message in problems.append(.init(path.appending(key), message)) }
+      rules(root) { key, message in
+        let place = key.split(separator: ".").reduce(path) { $0.appending(String($1)) }
+        problems.append(.init(place, message))
+      }
     }
     if !problems.isEmpty { throw JSONContentError(problems) }
     return root

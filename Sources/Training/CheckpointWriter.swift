@@ -21,10 +21,8 @@ public final class CheckpointWriter {
   /// Begins to store `state`, with `note` beside its tensors.
   public func write(_ state: TrainingState, note: JSONObject) throws(ModelFileError) {
     try finish()
-    var copy =
-      self.copy
-      ?? TrainingState(parameters: state.weights.count, averaging: state.average != nil)
-    copy.copy(from: state)
+    copy?.copy(from: state)
+    let copy = self.copy ?? TrainingState(copying: state)
     self.copy = copy
     underWay = thread.run { [store, copy] in
       Result { () throws(ModelFileError) in

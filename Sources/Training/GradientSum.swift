@@ -38,14 +38,16 @@ extension Tensor {
 
 /// Numbers that threads write each in a place of its own, added up in order of place.
 final class SharedSums: Sendable {
-  private let values: Mutex<[Double]>
+  private let sums: Mutex<[Double]>
 
-  init(count: Int) { values = Mutex(Array(repeating: 0, count: count)) }
+  init(count: Int) { sums = Mutex(Array(repeating: 0, count: count)) }
 
   subscript(index: Int) -> Double {
-    get { values.withLock { $0[index] } }
-    set { values.withLock { $0[index] = newValue } }
+    get { sums.withLock { $0[index] } }
+    set { sums.withLock { $0[index] = newValue } }
   }
 
-  var total: Double { values.withLock { $0.reduce(0, +) } }
+  var values: [Double] { sums.withLock { $0 } }
+
+  var total: Double { values.reduce(0, +) }
 }

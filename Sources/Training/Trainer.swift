@@ -23,13 +23,13 @@ public final class Trainer {
   public private(set) var state: TrainingState
 
   private let diffusion: GaussianDiffusion
+  private let parameterization: Parameterization
+  private let loss: TrainingLoss
   private let pool: ThreadPool
   /// One for each shard; the first receives their sum.
   private let gradients: [FloatBuffer]
   /// One for each thread.
   private let arenas: [ThreadArena]
-  private let timesteps: Philox
-  private let noise: Philox
 
   /// A trainer with freshly drawn weights.
   public init(unet: UNet, scheduler: SchedulerConfig, recipe: TrainingRecipe, pool: ThreadPool) {
@@ -37,11 +37,13 @@ public final class Trainer {
     self.recipe = recipe
     self.pool = pool
     diffusion = GaussianDiffusion(NoiseSchedule(scheduler))
-    state = TrainingState(parameters: unet.layout.count, averaging: recipe.average != nil)
+    parameterization = Parameterization(diffusion, scheduler.predictionType)
+    loss = TrainingLoss(recipe.loss, scheduler, batch: recipe.batchSize)
+    state = TrainingState(
+      parameters: unet.layout.count, averaging: recipe.average != nil,
+      importanceSteps: recipe.samplesTimestepsByImportance ? diffusion.schedule.steps : nil)
     gradients = (0..<recipe.shards).map { _ in FloatBuffer(count: unet.layout.count) }
     arenas = (0..<pool.threads).map { _ in ThreadArena() }
-    timesteps = Philox(seed: recipe.seed, stream: RandomStream.trainingTimestep.rawValue)
-    noise = Philox(seed: recipe.seed, stream: RandomStream.trainingNoise.rawValue)
     unet.initialize(state.weights.all, seed: recipe.seed)
     if let average = state.average { copy(state.weights.all, into: average.all) }
   }
@@ -79,7 +81,8 @@ public final class Trainer {
     _ pixels: [UInt8]
   ) throws(TrainingError) -> StepReport {
     let step = state.step + 1
-    let loss = addGradients(pixels)
+    let draws = draws
+    let (loss, imageLosses) = addGradients(pixels, draws)
     let norm = sumGradients(gradients.map(\.all), pool: pool).squareRoot()
     guard loss.isFinite && norm.isFinite else {
       throw .notFinite(step: step, loss: loss, gradientNorm: norm)
@@ -88,6 +91,11 @@ public final class Trainer {
     update(
       recipe.optimizer.coefficients(
         step: step, learningRate: rate, gradientScale: clippingFactor(norm)))
+    if let history = state.lossHistory {
+      for (image, loss) in imageLosses.values.enumerated() {
+        history.record(loss, t: draws.timestep(image: image).t)
+      }
+    }
     state.step = step
     return StepReport(step: step, loss: loss, gradientNorm: norm, learningRate: rate)
   }
@@ -97,17 +105,24 @@ public final class Trainer {
   /// the bits.
   private static let activationBytesOfAPass = 96 << 20
 
-  /// Forward and backward pass of every shard, each into its own gradients; returns the loss.
-  private func addGradients(_ pixels: [UInt8]) -> Double {
+  /// What the next step draws.
+  private var draws: TrainingDraws {
+    TrainingDraws(
+      diffusion: diffusion, parameterization: parameterization, seed: recipe.seed, after: state)
+  }
+
+  /// Forward and backward pass of every shard, each into its own gradients; returns the loss, and
+  /// that of each image where t is drawn by importance.
+  private func addGradients(
+    _ pixels: [UInt8], _ draws: TrainingDraws
+  ) -> (batch: Double, images: SharedSums) {
     let config = unet.config
     let imageShape = Shape(1, config.sampleSize, config.sampleSize, config.inChannels)
     precondition(
       pixels.count == recipe.batchSize * imageShape.count, "pixels do not fill the batch")
-    let objective = SimpleLoss(elements: pixels.count)
     let losses = SharedSums(count: recipe.shards)
-    let step = UInt32(state.step)
-    let (unet, recipe, diffusion) = (unet, recipe, diffusion)
-    let (timesteps, noise) = (timesteps, noise)
+    let imageLosses = SharedSums(count: recipe.batchSize)
+    let (unet, recipe, loss) = (unet, recipe, loss)
     let (weights, gradients) = (state.weights, gradients)
     let arenas = arenas
     let imagesInAPass = max(1, Self.activationBytesOfAPass / unet.activationBytes)
@@ -117,38 +132,29 @@ public final class Trainer {
       for images in recipe.images(ofShard: shard).parts(ofAtMost: imagesInAPass) {
         let shape = Shape(images.count, imageShape.h, imageShape.w, imageShape.c)
         arenas[thread].use { arena in
+          let data = arena.take(shape)
+          let target = arena.take(shape)
           let x = arena.take(shape)
-          let epsilon = arena.take(shape)
           let bytes = images.lowerBound * imageShape.count..<images.upperBound * imageShape.count
           unsafe pixels.withUnsafeBufferPointer {
-            unsafe floats(fromBytes: UnsafeBufferPointer(rebasing: $0[bytes]), into: x)
+            unsafe floats(fromBytes: UnsafeBufferPointer(rebasing: $0[bytes]), into: data)
           }
-          var drawn: [Int] = []
-          for (offset, image) in images.enumerated() {
-            let t =
-              1
-              + timesteps.integer(
-                below: diffusion.schedule.steps, step: step, image: UInt32(image))
-            let (data, z) = (x.images(offset..<offset + 1), epsilon.images(offset..<offset + 1))
-            noise.fillNormal(z, step: step, image: UInt32(image))
-            diffusion.diffuse(data, t: t, noise: z, into: data)
-            drawn.append(t - 1)
-          }
+          let pass = draws.diffuse(images, data: data, into: x, target: target)
           unet.train(
-            x, timesteps: drawn, weights: weights.all, gradients: gradients[shard].all,
-            arena: arena,
+            x, timesteps: pass.t.map { $0 - 1 }, weights: weights.all,
+            gradients: gradients[shard].all, arena: arena,
             dropout: DropoutNoise(
-              seed: recipe.seed, step: step, firstImage: UInt32(images.lowerBound))
-          ) { prediction, gradient in
-            losses[shard] += objective.value(prediction: prediction, noise: epsilon)
-            objective.gradient(prediction: prediction, noise: epsilon, into: gradient)
+              seed: recipe.seed, step: draws.step, firstImage: UInt32(images.lowerBound))
+          ) { output, gradient in
+            let (share, each) = loss.evaluate(output, pass, gradient: gradient)
+            losses[shard] += share
+            for (image, loss) in zip(images, each) { imageLosses[image] = loss }
           }
-          arena.recycle(x)
-          arena.recycle(epsilon)
+          for tensor in [data, target, x] { arena.recycle(tensor) }
         }
       }
     }
-    return losses.total
+    return (losses.total, imageLosses)
   }
 
   /// What the gradient is multiplied with, as PyTorch's `clip_grad_norm_`.
@@ -179,7 +185,7 @@ public final class Trainer {
 public struct StepReport: Equatable, Sendable {
   /// Its number, counted from 1.
   public var step: Int
-  /// L_simple over the batch, before the step.
+  /// The loss over the batch, before the step.
   public var loss: Double
   /// The gradient's L2 norm, before clipping.
   public var gradientNorm: Double

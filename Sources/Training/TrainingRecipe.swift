@@ -1,3 +1,5 @@
+public import Diffusion
+
 /// The numbers, beside network and data, that decide a training run's bits.
 public struct TrainingRecipe: Equatable, Sendable {
   /// The key of every random number.
@@ -7,6 +9,10 @@ public struct TrainingRecipe: Equatable, Sendable {
   /// Parts a batch is cut into; each is one thread's work, and their gradients are summed in a
   /// fixed tree.
   public var shards: Int
+  /// What is minimised.
+  public var loss = TrainingLoss.Kind.simple
+  /// Draws t by importance (`LossHistory`) instead of uniformly.
+  public var samplesTimestepsByImportance = false
   /// The optimizer.
   public var optimizer = Adam()
   /// The optimizer's rate, step by step.

@@ -1,10 +1,12 @@
 /// Everything that a run carries from one step to the next. Random numbers and the order of the
 /// data are functions of the step, so this is all a checkpoint has to hold.
 
+import Diffusion
 import ModelFiles
 import TensorCore
 
-/// Weights, their average, Adam's moments, and the number of steps done; each one flat buffer.
+/// Weights, their average, Adam's moments, the latest losses, and the number of steps done; each
+/// one flat buffer.
 public struct TrainingState: Sendable {
   /// Optimizer steps done.
   public internal(set) var step = 0
@@ -13,12 +15,24 @@ public struct TrainingState: Sendable {
   let average: FloatBuffer?
   let firstMoments: FloatBuffer
   let secondMoments: FloatBuffer
+  /// Nil where t is drawn uniformly.
+  let lossHistory: LossHistory?
 
-  init(parameters: Int, averaging: Bool) {
+  /// - importanceSteps: T, where t is drawn by importance.
+  init(parameters: Int, averaging: Bool, importanceSteps: Int? = nil) {
     weights = FloatBuffer(count: parameters)
     average = averaging ? FloatBuffer(count: parameters) : nil
     firstMoments = FloatBuffer(count: parameters)
     secondMoments = FloatBuffer(count: parameters)
+    lossHistory = importanceSteps.map { LossHistory(steps: $0) }
+  }
+
+  /// A copy with memory of its own.
+  init(copying other: TrainingState) {
+    self.init(
+      parameters: other.weights.count, averaging: other.average != nil,
+      importanceSteps: other.lossHistory?.steps)
+    copy(from: other)
   }
 
   /// The state's tensors under the names they have in a checkpoint.
@@ -28,7 +42,11 @@ public struct TrainingState: Sendable {
       (name: "adam.first_moments", values: firstMoments.all),
       (name: "adam.second_moments", values: secondMoments.all),
     ]
-    return always + (average.map { [(name: "average", values: $0.all)] } ?? [])
+    let sometimes = [
+      average.map { (name: "average", values: $0.all) },
+      lossHistory.map { (name: "loss_history", values: $0.losses.all) },
+    ]
+    return always + sometimes.compactMap { $0 }
   }
 
   /// Takes over the contents of `other`, which belongs to the same network and recipe.

@@ -165,7 +165,7 @@ import Testing
       ),
       (
         ["count"], 3,
-        #"$: unknown key "count"; allowed here is "schema", "$schema", "kind", "name", "seed", "queue", "dataset", "init", "unet", "scheduler", "optimizer", "ema" or "training"; it belongs to kind "sample""#
+        #"$: unknown key "count"; allowed here is "schema", "$schema", "kind", "name", "seed", "queue", "dataset", "init", "unet", "scheduler", "loss", "optimizer", "ema" or "training"; it belongs to kind "sample""#
       ),
       (["seed"], -1, "$.seed: found -1, allowed is an integer from 0 to 18446744073709551615"),
       (

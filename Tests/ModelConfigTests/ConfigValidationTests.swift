@@ -25,7 +25,7 @@ import Testing
       ("downsample_padding", 2), ("dropout", 1), ("norm_eps", 0), ("layers_per_block", 0),
       ("mid_block_scale_factor", 0), ("block_out_channels", []), ("unknown", 1),
       // Keys that do not fit each other.
-      ("out_channels", 2), ("sample_size", 30), ("norm_num_groups", 24), ("attention_head_dim", 48),
+      ("out_channels", 3), ("sample_size", 30), ("norm_num_groups", 24), ("attention_head_dim", 48),
       ("block_out_channels", [32, 64]), ("down_block_types", ["DownBlock2D"]),
       ("up_block_types", ["UpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D"]),
     ] as [(String, JSONValue)])

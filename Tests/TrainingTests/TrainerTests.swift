@@ -11,36 +11,47 @@ import Testing
 import TestSupport
 @testable import Training
 
+/// A recipe that draws t by importance from a certain step on.
+private let importanceRecipe: TrainingRecipe = {
+  var recipe = recipe(batchSize: 8)
+  recipe.samplesTimestepsByImportance = true
+  return recipe
+}()
+
 struct TrainerTests {
   private func trainer(
     threads: Int = 1, config: UNetConfig = tinyConfig, recipe: TrainingRecipe = recipe()
   ) -> Trainer {
-    Trainer(
-      unet: UNet(config), scheduler: SchedulerConfig(), recipe: recipe,
-      pool: ThreadPool(threads: threads))
+    var scheduler = SchedulerConfig()
+    // So short a chain that every t has its ten losses after a few steps.
+    if recipe.samplesTimestepsByImportance { scheduler.numTrainTimesteps = 2 }
+    return Trainer(
+      unet: UNet(config), scheduler: scheduler, recipe: recipe, pool: ThreadPool(threads: threads))
   }
 
   private func bits(_ trainer: Trainer) -> [[UInt32]] {
     trainer.state.tensors.map { values($0.values).map(\.bitPattern) }
   }
 
-  @Test func threadsDoNotChangeBits() throws {
-    let trainers = [1, 2, 3].map { trainer(threads: $0) }
+  @Test(arguments: [recipe(), importanceRecipe])
+  func threadsDoNotChangeBits(recipe: TrainingRecipe) throws {
+    let trainers = [1, 2, 3].map { trainer(threads: $0, recipe: recipe) }
     for trainer in trainers {
-      for _ in 0..<3 { try trainer.trainOnce() }
+      for _ in 0..<5 { try trainer.trainOnce() }
     }
     #expect(bits(trainers[0]) == bits(trainers[1]))
     #expect(bits(trainers[0]) == bits(trainers[2]))
   }
 
-  @Test func aRestoredRunEndsInTheSameBits() throws {
-    let whole = trainer()
+  @Test(arguments: [recipe(), importanceRecipe])
+  func aRestoredRunEndsInTheSameBits(recipe: TrainingRecipe) throws {
+    let whole = trainer(recipe: recipe)
     for _ in 0..<5 { try whole.trainOnce() }
     try inTemporaryFolder { folder in
       let store = try CheckpointStore(path: folder)
       let writer = CheckpointWriter(store)
       for stop in 1...4 {
-        let run = trainer(threads: 2)
+        let run = trainer(threads: 2, recipe: recipe)
         if let checkpoint = try store.newest() { try run.restore(checkpoint) }
         #expect(run.state.step == stop - 1)
         try run.trainOnce()
@@ -49,11 +60,40 @@ struct TrainerTests {
         try run.trainOnce()
         try writer.finish()
       }
-      let last = trainer()
+      let last = trainer(recipe: recipe)
       try last.restore(try #require(try store.newest()))
       try last.trainOnce()
       #expect(bits(last) == bits(whole))
     }
+  }
+
+  /// Draws by importance begin once every t has ten losses. The loss is then the mean of the images'
+  /// losses weighted with 1/(T pₜ), and these, unweighted, become the latest of the history.
+  @Test func timestepsAreDrawnByImportance() throws {
+    let trainer = trainer(recipe: importanceRecipe)
+    var steps = 0
+    while trainer.state.lossHistory?.distribution == nil {
+      try trainer.trainOnce()
+      steps += 1
+    }
+    #expect(steps < 5)
+    let history = try #require(trainer.state.lossHistory)
+    let distribution = try #require(history.distribution)
+    let seed = importanceRecipe.seed
+    let draws = (0..<8).map {
+      let bits = Philox(seed: seed, stream: 12).integer(
+        below: 1 << 53, step: UInt32(steps), image: UInt32($0))
+      return distribution.draw(Double(bits) * 0x1p-53)
+    }
+    #expect(Set(draws.map(\.t)) == [1, 2])
+    let report = try trainer.trainOnce()
+    var weighted = 0.0
+    for t in 1...2 {
+      let mine = draws.filter { $0.t == t }
+      let row = values(history.losses.all)[(t - 1) * 10..<t * 10].suffix(mine.count)
+      weighted += zip(mine, row).reduce(0) { $0 + $1.0.weight * Double($1.1) / 8 }
+    }
+    #expect(abs(report.loss / weighted - 1) < 1e-6)
   }
 
   /// Two steps against Algorithm 1 and AdamW written out element by element in Double, with the
