@@ -63,8 +63,10 @@ struct AttentionBlock {
     let heads = x.shape.c / headDim
     let statistics = pass.arena.take(
       Shape(rows: x.shape.n * heads, columns: 2 * x.shape.h * x.shape.w))
-    attend(
-      q, k, v, headDim: headDim, into: attended, statistics: statistics, arena: pass.arena)
+    pass.run(.attention(headDim: headDim), .forward, x.shape, outputs: x.shape.c) {
+      attend(
+        q, k, v, headDim: headDim, into: attended, statistics: statistics, arena: pass.arena)
+    }
     let y = output.forward(attended, pass)
     add(x, into: y)
     if outputScale != 1 { scale(y, by: outputScale) }
@@ -83,9 +85,11 @@ struct AttentionBlock {
     let attended = output.backward(dy, x: saved.attended, pass)
     let shape = saved.x.shape
     let (dq, dk, dv) = (pass.arena.take(shape), pass.arena.take(shape), pass.arena.take(shape))
-    attendBackward(
-      saved.query, saved.key, saved.value, out: saved.attended, outGradient: attended,
-      headDim: headDim, statistics: saved.statistics, into: dq, dk, dv, arena: pass.arena)
+    pass.run(.attention(headDim: headDim), .backward, shape, outputs: shape.c) {
+      attendBackward(
+        saved.query, saved.key, saved.value, out: saved.attended, outGradient: attended,
+        headDim: headDim, statistics: saved.statistics, into: dq, dk, dv, arena: pass.arena)
+    }
     pass.arena.recycle(attended)
 
     var normalized = saved.x

@@ -24,8 +24,20 @@ struct Pass {
   let arena: Arena
   /// Nil drops nothing.
   let dropout: DropoutNoise?
+  /// Nil measures nothing.
+  let profile: Profile?
 
   func weight(_ parameter: Parameter) -> Tensor { parameter.view(in: weights) }
+
+  /// Runs a layer's work, and measures it where that is asked for.
+  func run<Result>(
+    _ kind: Operation.Kind, _ direction: Operation.Direction, _ input: Shape, outputs: Int,
+    _ body: () -> Result
+  ) -> Result {
+    guard let profile else { return body() }
+    return profile.measure(
+      Operation(kind: kind, direction: direction, input: input, outputs: outputs), body)
+  }
 
   func gradient(_ parameter: Parameter) -> Tensor {
     guard let gradients else { preconditionFailure("a backward pass needs gradients") }

@@ -89,11 +89,13 @@ public struct UNet: Sendable {
   ///
   /// - x: N×S×S×C; timesteps: N values counted from 0; weights: flat; output: N×S×S×C_out.
   /// - labels: N classes, nil for a network without classes.
+  /// - profile: receives each operation's time, if given.
   public func predict(
     _ x: Tensor, timesteps: [Int], labels: [Int]? = nil, weights: Tensor, arena: Arena,
-    into output: Tensor
+    into output: Tensor, profile: Profile? = nil
   ) {
-    let pass = Pass(weights: weights, gradients: nil, arena: arena, dropout: nil)
+    let pass = Pass(
+      weights: weights, gradients: nil, arena: arena, dropout: nil, profile: profile)
     arena.scope("predict") {
       copy(forward(x, timesteps, labels, pass, keeping: false).output, into: output)
     }
@@ -105,13 +107,15 @@ public struct UNet: Sendable {
   /// - labels: N classes, nil for a network without classes.
   /// - gradients: flat; those of this pass are added.
   /// - dropout: names the masks; nil drops nothing.
+  /// - profile: receives each operation's time, if given.
   /// - lossGradient: given the output, N×S×S×C_out, fills the gradient of the loss, same shape.
   public func train(
     _ x: Tensor, timesteps: [Int], labels: [Int]? = nil, weights: Tensor, gradients: Tensor,
-    arena: Arena, dropout: DropoutNoise?,
+    arena: Arena, dropout: DropoutNoise?, profile: Profile? = nil,
     lossGradient: (_ output: Tensor, _ gradient: Tensor) -> Void
   ) {
-    let pass = Pass(weights: weights, gradients: gradients, arena: arena, dropout: dropout)
+    let pass = Pass(
+      weights: weights, gradients: gradients, arena: arena, dropout: dropout, profile: profile)
     arena.scope("train") {
       let (output, saved) = forward(x, timesteps, labels, pass, keeping: true)
       guard let saved else { return }

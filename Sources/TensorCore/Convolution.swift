@@ -1,5 +1,5 @@
 /// A square convolution's geometry.
-public struct ConvolutionGeometry: Sendable, Equatable {
+public struct ConvolutionGeometry: Sendable, Hashable {
   /// Height and width of the kernel.
   public var kernel: Int
   /// Pixels from one window to the next.

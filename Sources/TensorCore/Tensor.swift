@@ -1,5 +1,5 @@
 /// Extents of a tensor, always in the order N×H×W×C. A matrix is rows = N·H·W by C columns.
-public struct Shape: Equatable, Sendable {
+public struct Shape: Hashable, Sendable {
   /// Images.
   public var n: Int
   /// Height in pixels.

@@ -5,5 +5,7 @@ import ArgumentParser
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ddpm-bench", abstract: "Time the numerics of ddpmd.",
-    subcommands: [UNetBenchmark.self, Prediction.self])
+    subcommands: [
+      UNetBenchmark.self, ProfileBenchmark.self, OperationsBenchmark.self, Prediction.self,
+    ])
 }

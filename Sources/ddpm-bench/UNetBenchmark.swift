@@ -1,6 +1,5 @@
 import ArgumentParser
 import Diffusion
-import DurableIO
 import Glibc
 import ModelConfig
 import Models
@@ -14,11 +13,7 @@ struct UNetBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "unet", abstract: "Time forward passes and training steps of a U-Net.")
 
-  @Option(help: "A U-Net's config.json, as diffusers writes it.")
-  var config: String?
-
-  @Option(help: "A preset: \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).")
-  var preset = Preset.fashionMNIST28.rawValue
+  @OptionGroup var network: NetworkOptions
 
   @Option(help: "Images in a batch.")
   var batch = 64
@@ -39,7 +34,7 @@ struct UNetBenchmark: ParsableCommand {
   }
 
   func run() throws {
-    let unet = UNet(try architecture())
+    let unet = UNet(try network.architecture())
     let pool = ThreadPool(threads: threads)
     var recipe = TrainingRecipe(
       seed: 1, batchSize: batch, learningRate: LearningRateSchedule(peak: 2e-4))
@@ -64,14 +59,6 @@ struct UNetBenchmark: ParsableCommand {
       "threads": .integer(threads), "kernels": .string(Kernels.active.name),
     ]
     print(JSONValue.object(report).serialized(pretty: !json))
-  }
-
-  private func architecture() throws -> UNetConfig {
-    if let config { return try UNetConfig(json: JSONValue(parsing: readFile(config))) }
-    guard let preset = Preset(rawValue: preset) else {
-      throw ValidationError("--preset is one of \(Preset.allCases.map(\.rawValue))")
-    }
-    return preset.unet
   }
 
   private func image(_ config: UNetConfig) -> Shape {

@@ -28,7 +28,8 @@ import Testing
   }
 
   func pass(dropout: DropoutNoise? = nil) -> Pass {
-    Pass(weights: weights.all, gradients: gradients.all, arena: arena, dropout: dropout)
+    Pass(
+      weights: weights.all, gradients: gradients.all, arena: arena, dropout: dropout, profile: nil)
   }
 
   /// A tensor of the arena, N×H×W×C, for the layer to take over.

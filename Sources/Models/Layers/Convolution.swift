@@ -36,23 +36,28 @@ struct Convolution {
     } else {
       fillRows(y, with: pass.weight(bias))
     }
-    convolve(x, weights: pass.weight(weight), geometry, into: y, arena: pass.arena)
+    pass.run(.convolution(geometry), .forward, x.shape, outputs: outputs) {
+      convolve(x, weights: pass.weight(weight), geometry, into: y, arena: pass.arena)
+    }
     return y
   }
 
   /// Adds the parameters' gradients.
   func backwardParameters(_ dy: Tensor, x: Tensor, _ pass: Pass) {
     addColumnSums(dy, into: pass.gradient(bias))
-    convolveWeightGradient(
-      x, dy, geometry, into: pass.gradient(weight), arena: pass.arena)
+    pass.run(.convolution(geometry), .weightGradient, x.shape, outputs: outputs) {
+      convolveWeightGradient(x, dy, geometry, into: pass.gradient(weight), arena: pass.arena)
+    }
   }
 
   /// Adds the parameters' gradients and returns the input's.
   func backward(_ dy: Tensor, x: Tensor, _ pass: Pass) -> Tensor {
     backwardParameters(dy, x: x, pass)
     let dx = pass.arena.take(x.shape)
-    convolveInputGradient(
-      dy, weights: pass.weight(weight), geometry, into: dx, arena: pass.arena)
+    pass.run(.convolution(geometry), .inputGradient, x.shape, outputs: outputs) {
+      convolveInputGradient(
+        dy, weights: pass.weight(weight), geometry, into: dx, arena: pass.arena)
+    }
     return dx
   }
 }

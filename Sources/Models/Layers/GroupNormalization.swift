@@ -56,7 +56,9 @@ struct GroupNormalization {
     Tensor, Activations
   ) {
     let statistics = pass.arena.take(Shape(rows: x.shape.n, columns: 2 * groups))
-    groupStatistics(x, groups: groups, epsilon: epsilon, into: statistics)
+    pass.run(.groupNorm, .forward, x.shape, outputs: x.shape.c) {
+      groupStatistics(x, groups: groups, epsilon: epsilon, into: statistics)
+    }
     let saved = Activations(statistics: statistics, gamma: gamma, beta: beta)
     return (normalize(x, saved, pass), saved)
   }
@@ -64,9 +66,11 @@ struct GroupNormalization {
   /// What `forward` returned, made again: cheaper than keeping it until the backward pass.
   func normalize(_ x: Tensor, _ saved: Activations, _ pass: Pass) -> Tensor {
     let y = pass.arena.take(x.shape)
-    groupNormalize(
-      x, gamma: saved.gamma, beta: saved.beta, groups: groups, silu: silu,
-      statistics: saved.statistics, into: y)
+    pass.run(.groupNorm, .forward, x.shape, outputs: x.shape.c) {
+      groupNormalize(
+        x, gamma: saved.gamma, beta: saved.beta, groups: groups, silu: silu,
+        statistics: saved.statistics, into: y)
+    }
     return y
   }
 
@@ -111,10 +115,12 @@ struct GroupNormalization {
   ) {
     let shape = Shape(rows: x.shape.n, columns: x.shape.c)
     let (gammas, betas) = (pass.arena.take(shape), pass.arena.take(shape))
-    groupNormBackward(
-      dy, x: x, gamma: saved.gamma, beta: saved.beta, groups: groups, silu: silu,
-      statistics: saved.statistics, into: dy, gammaGradients: gammas, betaGradients: betas,
-      arena: pass.arena)
+    pass.run(.groupNorm, .backward, x.shape, outputs: x.shape.c) {
+      groupNormBackward(
+        dy, x: x, gamma: saved.gamma, beta: saved.beta, groups: groups, silu: silu,
+        statistics: saved.statistics, into: dy, gammaGradients: gammas, betaGradients: betas,
+        arena: pass.arena)
+    }
     return (gammas, betas)
   }
 }

@@ -22,32 +22,43 @@ struct Linear {
   func forward(_ x: Tensor, _ pass: Pass) -> Tensor {
     let y = pass.arena.take(Shape(x.shape.n, x.shape.h, x.shape.w, outputs))
     fillRows(y, with: pass.weight(bias))
-    multiply(
-      x.matrix, pass.weight(weight).matrix, into: y.matrix, accumulating: true, arena: pass.arena)
+    pass.run(.linear, .forward, x.shape, outputs: outputs) {
+      multiply(
+        x.matrix, pass.weight(weight).matrix, into: y.matrix, accumulating: true,
+        arena: pass.arena)
+    }
     return y
   }
 
   /// Adds the parameters' gradients.
   func backwardParameters(_ dy: Tensor, x: Tensor, _ pass: Pass) {
     addColumnSums(dy, into: pass.gradient(bias))
-    multiply(
-      x.matrix.transposed, dy.matrix, into: pass.gradient(weight).matrix, accumulating: true,
-      arena: pass.arena)
+    pass.run(.linear, .weightGradient, x.shape, outputs: outputs) {
+      multiply(
+        x.matrix.transposed, dy.matrix, into: pass.gradient(weight).matrix, accumulating: true,
+        arena: pass.arena)
+    }
   }
 
   /// Adds the parameters' gradients, and adds the input's gradient to dx.
   func backward(_ dy: Tensor, x: Tensor, addingInto dx: Tensor, _ pass: Pass) {
     backwardParameters(dy, x: x, pass)
-    multiply(
-      dy.matrix, pass.weight(weight).matrix.transposed, into: dx.matrix, accumulating: true,
-      arena: pass.arena)
+    inputGradient(dy, into: dx, accumulating: true, pass)
   }
 
   /// Adds the parameters' gradients and returns the input's.
   func backward(_ dy: Tensor, x: Tensor, _ pass: Pass) -> Tensor {
     backwardParameters(dy, x: x, pass)
     let dx = pass.arena.take(x.shape)
-    multiply(dy.matrix, pass.weight(weight).matrix.transposed, into: dx.matrix, arena: pass.arena)
+    inputGradient(dy, into: dx, accumulating: false, pass)
     return dx
+  }
+
+  private func inputGradient(_ dy: Tensor, into dx: Tensor, accumulating: Bool, _ pass: Pass) {
+    pass.run(.linear, .inputGradient, dx.shape, outputs: outputs) {
+      multiply(
+        dy.matrix, pass.weight(weight).matrix.transposed, into: dx.matrix,
+        accumulating: accumulating, arena: pass.arena)
+    }
   }
 }

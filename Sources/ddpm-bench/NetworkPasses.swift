@@ -1,0 +1,51 @@
+import ModelConfig
+import Models
+import TensorCore
+
+/// A network with random weights and images of zeros, to be walked through on one thread.
+struct NetworkPasses {
+  private let unet: UNet
+  private let weights: FloatBuffer
+  private let gradients: FloatBuffer
+  private let x: FloatBuffer
+  private let output: FloatBuffer
+  private let images: Int
+  private let arena = Arena()
+
+  init(_ unet: UNet, images: Int) {
+    let config = unet.config
+    let pixels = images * config.sampleSize * config.sampleSize
+    self.unet = unet
+    self.images = images
+    weights = FloatBuffer(count: unet.layout.count)
+    gradients = FloatBuffer(count: unet.layout.count)
+    x = FloatBuffer(count: pixels * config.inChannels)
+    output = FloatBuffer(count: pixels * config.outChannels)
+    unet.initialize(weights.all, seed: 1)
+  }
+
+  /// One forward pass.
+  func predict(_ profile: Profile) {
+    unet.predict(
+      input, timesteps: timesteps, labels: labels, weights: weights.all, arena: arena,
+      into: output.tensor(at: 0, shape(unet.config.outChannels)), profile: profile)
+  }
+
+  /// One forward and one backward pass.
+  func train(_ profile: Profile) {
+    unet.train(
+      input, timesteps: timesteps, labels: labels, weights: weights.all,
+      gradients: gradients.all, arena: arena, dropout: nil, profile: profile
+    ) { output, gradient in copy(output, into: gradient) }
+  }
+
+  private var input: Tensor { x.tensor(at: 0, shape(unet.config.inChannels)) }
+  private var timesteps: [Int] { Array(repeating: 500, count: images) }
+  private var labels: [Int]? {
+    unet.config.numClassEmbeds.map { _ in Array(repeating: 0, count: images) }
+  }
+
+  private func shape(_ channels: Int) -> Shape {
+    Shape(images, unet.config.sampleSize, unet.config.sampleSize, channels)
+  }
+}
