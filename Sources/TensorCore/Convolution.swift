@@ -33,7 +33,7 @@ public struct ConvolutionGeometry: Sendable, Hashable {
 public enum ConvolutionMethod: Sendable {
   /// Windows copied out as rows of a matrix, then one matrix product: any geometry, the reference.
   case im2col
-  /// Winograd's, where it applies and pays, else im2col.
+  /// Winograd's, or that for few outputs, where they apply and pay, else im2col.
   case fastest
 }
 
@@ -47,6 +47,8 @@ public func convolve(
   checkShapes(x.shape, weights.shape, y.shape, geometry)
   if method == .fastest, WinogradConvolution.takes(x.shape, weights.shape, geometry) {
     WinogradConvolution.convolve(x, weights: weights, into: y, arena: arena, using: kernels)
+  } else if method == .fastest, FewOutputsConvolution.takes(x.shape, weights.shape, geometry) {
+    FewOutputsConvolution.convolve(x, weights: weights, into: y, arena: arena, using: kernels)
   } else {
     Im2colConvolution.convolve(
       x, weights: weights, geometry, into: y, arena: arena, using: kernels)
@@ -61,6 +63,8 @@ public func convolveWeightGradient(
   checkShapes(x.shape, dw.shape, dy.shape, geometry)
   if method == .fastest, WinogradConvolution.takes(x.shape, dw.shape, geometry) {
     WinogradConvolution.weightGradient(x, dy, into: dw, arena: arena, using: kernels)
+  } else if method == .fastest, FewOutputsConvolution.takes(x.shape, dw.shape, geometry) {
+    FewOutputsConvolution.weightGradient(x, dy, into: dw, arena: arena, using: kernels)
   } else {
     Im2colConvolution.weightGradient(x, dy, geometry, into: dw, arena: arena, using: kernels)
   }
@@ -72,10 +76,15 @@ public func convolveInputGradient(
   method: ConvolutionMethod = .fastest, using kernels: Kernels = .active
 ) {
   checkShapes(dx.shape, weights.shape, dy.shape, geometry)
+  fill(dx, with: 0)
   if method == .fastest, WinogradConvolution.takes(dx.shape, weights.shape, geometry) {
-    WinogradConvolution.inputGradient(dy, weights: weights, into: dx, arena: arena, using: kernels)
+    WinogradConvolution.addInputGradient(
+      dy, weights: weights, into: dx, arena: arena, using: kernels)
+  } else if method == .fastest, FewOutputsConvolution.takes(dx.shape, weights.shape, geometry) {
+    FewOutputsConvolution.addInputGradient(
+      dy, weights: weights, into: dx, arena: arena, using: kernels)
   } else {
-    Im2colConvolution.inputGradient(
+    Im2colConvolution.addInputGradient(
       dy, weights: weights, geometry, into: dx, arena: arena, using: kernels)
   }
 }

@@ -35,12 +35,11 @@ enum Im2colConvolution {
     }
   }
 
-  /// dx = the gradient of the input.
-  static func inputGradient(
+  /// dx += the gradient of the input.
+  static func addInputGradient(
     _ dy: Tensor, weights: Tensor, _ geometry: ConvolutionGeometry, into dx: Tensor, arena: Arena,
     using kernels: Kernels
   ) {
-    fill(dx, with: 0)
     let right = RightOperand(weights.matrix.transposed, arena, kernels)
     forEachBlock(dx.shape, dy.shape, geometry, arena) { window, image, rows, patches in
       let out = outputRows(dy, image, rows)

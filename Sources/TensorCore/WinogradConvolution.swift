@@ -17,11 +17,10 @@ enum WinogradConvolution {
     run(x, weights, turned: false, into: y, arena, kernels)
   }
 
-  /// dx = the gradient of the input.
-  static func inputGradient(
+  /// dx += the gradient of the input.
+  static func addInputGradient(
     _ dy: Tensor, weights: Tensor, into dx: Tensor, arena: Arena, using kernels: Kernels
   ) {
-    fill(dx, with: 0)
     run(dy, weights, turned: true, into: dx, arena, kernels)
   }
 

@@ -60,6 +60,16 @@ import Testing
     check(test, methods: [.fastest, .im2col], within: 3e-6)
   }
 
+  /// What ends a network: many channels to those of an image.
+  @Test(arguments: [
+    Case(x: Shape(2, 7, 5, 16), outputs: 1, geometry: .same3x3),
+    Case(x: Shape(3, 8, 9, 40), outputs: 3, geometry: .same3x3),
+  ])
+  func fewOutputs(_ test: Case) {
+    #expect(FewOutputsConvolution.takes(test.x, weightShape(test), test.geometry))
+    check(test, methods: [.fastest, .im2col], within: 1e-6)
+  }
+
   /// The patches of one image may be too large for one block of rows.
   @Test func patchesComeInBlocksOfRows() {
     check(
