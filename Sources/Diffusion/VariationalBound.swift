@@ -26,6 +26,8 @@ public struct VariationalBound: Sendable {
   private let diffusion: GaussianDiffusion
   private let parameterization: Parameterization
   private let clipping: Float?
+  /// Whether outputs have a variance beside each prediction.
+  private let hasVariance: Bool
   /// Step t at index t − 1.
   private let steps: [ReverseStep]
 
@@ -35,6 +37,7 @@ public struct VariationalBound: Sendable {
     self.diffusion = diffusion
     parameterization = Parameterization(diffusion, scheduler.predictionType)
     clipping = scheduler.clipSample ? Float(scheduler.clipSampleRange) : nil
+    hasVariance = scheduler.varianceType == .learnedRange
     steps = (1...diffusion.schedule.steps).map {
       ReverseStep(diffusion, variance: scheduler.varianceType, t: $0)
     }
@@ -64,8 +67,9 @@ public struct VariationalBound: Sendable {
   /// - x: N×H×W×C, xₜ of each image; overwritten with x̂₀.
   public func terms(_ output: Tensor, data: Tensor, x: Tensor, t: Int) -> [Term] {
     precondition(data.shape == x.shape, "x₀ and xₜ differ in shape")
+    precondition(
+      output.shape.c == (hasVariance ? 2 : 1) * x.shape.c, "the output does not fit the variance")
     let step = steps[t - 1]
-    let hasVariance = output.shape.c == 2 * x.shape.c
     let estimate = x
     if hasVariance {
       estimateData(beside: output, x: x, t: t)
@@ -106,7 +110,6 @@ public struct VariationalBound: Sendable {
     _ step: ReverseStep, _ output: Tensor, data: Tensor, estimate: Tensor
   ) -> Double {
     let channels = data.shape.c
-    let hasVariance = output.shape.c == 2 * channels
     let (out, truth, guess) = unsafe (output.elements, data.elements, estimate.elements)
     return (0..<data.count).reduce(0) { sum, i in
       let variance =
