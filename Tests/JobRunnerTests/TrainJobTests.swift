@@ -82,6 +82,28 @@ struct TrainJobTests {
     }
   }
 
+  /// The losses from which t is drawn are in the checkpoints: without them a run continued in the
+  /// middle would draw other timesteps.
+  @Test func importanceSamplingSurvivesInterruptions() throws {
+    let jobs = try Jobs()
+    func work(_ timesteps: LossSpec.Timesteps) -> JobSpec.Work {
+      jobs.train { spec in
+        spec.scheduler?.numTrainTimesteps = 3
+        spec.loss.kind = .vlb
+        spec.loss.timesteps = timesteps
+      }
+    }
+    try jobs.add(1, work(.importance))
+    #expect(try jobs.run(1, threads: 2).code == WorkerExit.finished)
+    try jobs.add(2, work(.importance).onThreads(2))
+    #expect(try jobs.runInPieces(2, polls: [3, 1, 4, 2]) > 2)
+    #expect(try jobs.sum(2, Self.weights) == jobs.sum(1, Self.weights))
+    // Draws by importance had begun.
+    try jobs.add(3, work(.uniform))
+    try jobs.run(3)
+    #expect(try jobs.sum(3, Self.weights) != jobs.sum(1, Self.weights))
+  }
+
   private static func withoutSpeed(_ line: String) -> Substring? {
     line.split(separator: ", \"images").first ?? line.split(separator: ",\"images").first
   }
