@@ -97,7 +97,11 @@ let package = Package(
 
     program("ddpmd", imports: ["Supervision", "Spool", "Jobs", arguments, logging]),
     program(
-      "ddpmctl", imports: ["Spool", "Jobs", "StrictJSON", "DurableIO", arguments]),
+      "ddpmctl",
+      imports: [
+        "Spool", "Jobs", "Training", "ModelFiles", "Models", "ModelConfig", "StrictJSON",
+        "DurableIO", arguments,
+      ]),
     program("ddpm-worker", imports: ["JobRunner", "Jobs", arguments]),
     program(
       "ddpm-bench",
@@ -140,7 +144,12 @@ let package = Package(
         "Jobs", "DurableIO", "StrictJSON", "ModelConfig", "ModelFiles", "TensorFiles", "TensorCore",
         "Images", "Models",
       ]),
-    tests("ddpmctl", imports: ["Spool", "Jobs", "StrictJSON", "DurableIO", arguments]),
+    tests(
+      "ddpmctl",
+      imports: [
+        "Spool", "Jobs", "Models", "ModelFiles", "ModelConfig", "TensorFiles", "StrictJSON",
+        "DurableIO", arguments,
+      ]),
     // The architecture's arrows, and the real programs run end to end.
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(

@@ -32,8 +32,9 @@ public import TensorCore
   /// group×H×W×C_out for each thread: the network's output, then scratch.
   private let predictions: [Tensor]
 
-  /// Weights are fetched once a call: with this many images that costs little beside the work.
-  private static let largestGroup = 8
+  /// The most images in a call of the network: weights are fetched once a call, and with this many
+  /// images that costs little beside the work.
+  public static let largestGroup = 8
 
   /// Sees an image of the job before each of its steps, on one of the pool's threads: its state `x`
   /// and the network's raw output for it, 1×H×W×C and 1×H×W×C_out.

@@ -7,6 +7,7 @@
 import DurableIO
 import Glibc
 import Models
+import Training
 
 /// The least memory that a job's network takes.
 struct MemoryNeed {
@@ -21,10 +22,11 @@ struct MemoryNeed {
   private let parameters: Int
   private let bytes: Double
 
-  /// Training `unet`: weights, two moments, the average, and a copy of these four for the
-  /// checkpoint under way; and a gradient for each shard.
+  /// Training `unet`.
   init(training unet: UNet, averaging: Bool, shards: Int) {
-    self.init(.training(shards: shards), unet, buffers: 2 * (averaging ? 4 : 3) + shards)
+    self.init(
+      .training(shards: shards), unet,
+      buffers: MemoryEstimate.trainingBuffers(averaging: averaging, shards: shards))
   }
 
   /// Drawing samples with `unet`: its weights.

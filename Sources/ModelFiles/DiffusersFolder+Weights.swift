@@ -33,6 +33,21 @@ extension DiffusersFolder {
     }
   }
 
+  /// The types that the parameters are stored in, such as `F32`, and how many tensors are of each.
+  public func storedTypes() throws(ModelFileError) -> [(type: String, tensors: Int)] {
+    var counts: [String: Int] = [:]
+    do {
+      for path in weights.tensorPaths {
+        for entry in try SafetensorsFile(path: path).entries {
+          counts[entry.dtype, default: 0] += 1
+        }
+      }
+    } catch {
+      throw ModelFileError(error)
+    }
+    return counts.sorted { $0.key < $1.key }.map { (type: $0.key, tensors: $0.value) }
+  }
+
   /// Everything that is wrong with the network's parameters, a sentence each; nothing is, if empty.
   ///
   /// - tensors: as in `readWeights`.

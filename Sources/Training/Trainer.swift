@@ -103,7 +103,7 @@ public final class Trainer {
   /// A shard walks through the network in passes of as many images as keep their activations below
   /// this, at least one. It depends on the network alone: passes decide the order of sums, and so
   /// the bits.
-  private static let activationBytesOfAPass = 96 << 20
+  static let activationBytesOfAPass = 96 << 20
 
   /// What the next step draws.
   private var draws: TrainingDraws {

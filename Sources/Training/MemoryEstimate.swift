@@ -1,0 +1,43 @@
+/// How much memory work with a network takes: flat buffers over its parameters, which are certain,
+/// and the activations of the passes under way, which are known nearly.
+
+import Diffusion
+public import Models
+
+/// Bytes of memory beside data set and program.
+public struct MemoryEstimate: Equatable, Sendable {
+  /// In flat buffers over the parameters.
+  public let parameterBytes: Int
+  /// In activations, one pass for each thread.
+  public let activationBytes: Int
+
+  /// Both.
+  public var bytes: Int { parameterBytes + activationBytes }
+
+  /// Training `unet` by `recipe`.
+  public init(training unet: UNet, _ recipe: TrainingRecipe, threads: Int) {
+    let buffers = Self.trainingBuffers(averaging: recipe.average != nil, shards: recipe.shards)
+    let imagesOfAShard = (recipe.batchSize + recipe.shards - 1) / recipe.shards
+    let images = min(
+      imagesOfAShard, max(1, Trainer.activationBytesOfAPass / unet.activationBytes))
+    parameterBytes = buffers * unet.parameterBytes
+    activationBytes = min(threads, recipe.shards) * images * unet.activationBytes
+  }
+
+  /// Drawing so many images at once with `unet`.
+  public init(sampling unet: UNet, images: Int, threads: Int) {
+    let group = min(SamplingBatch.largestGroup, (images + threads - 1) / threads)
+    parameterBytes = unet.parameterBytes
+    activationBytes = min(threads, images) * group * unet.predictionBytes
+  }
+
+  /// Flat buffers that training takes: weights, two moments, the average, and a copy of these four
+  /// for the checkpoint under way; and a gradient for each shard.
+  public static func trainingBuffers(averaging: Bool, shards: Int) -> Int {
+    2 * (averaging ? 4 : 3) + shards
+  }
+}
+
+extension UNet {
+  fileprivate var parameterBytes: Int { layout.count * MemoryLayout<Float>.size }
+}

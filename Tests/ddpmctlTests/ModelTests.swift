@@ -1,0 +1,128 @@
+import DurableIO
+import Jobs
+import ModelConfig
+import ModelFiles
+import Models
+import Spool
+import StrictJSON
+import TensorFiles
+import Testing
+
+/// `ddpmctl model` on folders as they are and as they should not be.
+@Suite(.timeLimit(.minutes(1))) struct ModelTests {
+  private let bench: Bench
+  private let folder: String
+  private var weights: String { folder + "/unet/diffusion_pytorch_model.safetensors" }
+
+  /// A model whose weights are all zero, with a manifest.
+  init() throws {
+    bench = try Bench()
+    folder = bench.root + "/model"
+    try write(value: 0)
+    let files = try ["model_index.json", "unet/config.json"].map { name -> JSONValue in
+      ["path": .string(name), "sha256": .string(try SHA256.of(file: "\(folder)/\(name)").hex)]
+    }
+    try AtomicFile.write(
+      JSONValue.object(["files": .array(files)]).serialized(), to: folder + "/manifest.json")
+  }
+
+  private func write(value: Float) throws {
+    let unet = Preset.fashionMNIST28.unet
+    try DiffusersFolder.write(
+      to: folder, unet: unet, scheduler: Preset.fashionMNIST28.scheduler,
+      tensors: UNet(unet).layout.parameters.map { parameter in
+        unsafe SafetensorsTensor(name: parameter.name, shape: parameter.shape) { values in
+          if parameter.name == "conv_in.bias" { unsafe values[0] = value }
+        }
+      })
+  }
+
+  @Test func showPrintsWhatTheModelIs() throws {
+    let (output, errors, code) = try bench.run(["model", "show", folder, "--threads", "2"])
+    #expect(code == 0 && errors == "")
+    for words in [
+      "28×28, 1 channel\n", "1,707,009 parameters in 318 tensors", "1 file, 6.86 MB, F32",
+      "1000 steps, β linear from 0.0001 to 0.02; predicts epsilon, variance fixed_small",
+      "0.636 GFLOP an image and step", "64 images at once on 2 threads",
+    ] {
+      #expect(output.contains(words), "\(words) in \(output)")
+    }
+    let blocks = output.split(separator: "\n").suffix(7).map {
+      $0.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
+    }
+    #expect(blocks.first == "DownBlock2D 28×28 32 channels 2 resnets")
+    #expect(blocks[3] == "UNetMidBlock2D 7×7 64 channels 2 resnets attention, 8 heads of 8")
+    #expect(blocks[5] == "AttnUpBlock2D 14×14 64 channels 3 resnets attention, 8 heads of 8")
+    #expect(blocks.last == "UpBlock2D 28×28 32 channels 3 resnets")
+  }
+
+  @Test func showPrintsJSON() throws {
+    let (output, _, code) = try bench.run([
+      "model", "show", folder, "--json", "--threads", "1", "--batch-size", "1",
+    ])
+    let json = try JSONValue(parsing: output)
+    #expect(code == 0)
+    #expect(json["parameters"] == 1_707_009 && json["tensors"] == 318)
+    #expect(json["types"] == ["F32": 318])
+    #expect(try UNetConfig(json: json["unet"] ?? .null) == Preset.fashionMNIST28.unet)
+    #expect(try SchedulerConfig(json: json["scheduler"] ?? .null).numTrainTimesteps == 1000)
+    #expect(json["blocks"]?.array?.count == 7)
+    // A batch of one takes one pass; eight buffers, and a gradient for its shard.
+    let buffer = 4 * 1_707_009
+    let (sampling, training) = (json["sampling_bytes"]?.int ?? 0, json["training_bytes"]?.int ?? 0)
+    #expect(sampling > buffer && sampling < 3 * buffer)
+    #expect(training > 9 * buffer && training < 12 * buffer)
+  }
+
+  /// A folder, or a train job that is done.
+  @Test func whichModelIsMeant() throws {
+    try bench.admit("trained", kind: "train", .done)
+    try bench.admit("waits", kind: "train", .queued)
+    try bench.admit("drawn", kind: "sample", .done)
+    // The job is said to be done, but nobody made its results.
+    let results = bench.layout.jobDirectory(1).results
+    #expect(
+      try bench.run(["model", "show", "trained"]).errors.contains("\(results) cannot be used"))
+    try Directory.rename(folder, to: results)
+    for name in ["trained", "1", results] {
+      let (output, _, code) = try bench.run(["model", "show", name])
+      #expect(code == 0 && output.hasPrefix(results + "\n"))
+    }
+    for (name, words) in [
+      ("waits", "there is no model: "), ("drawn", "makes no model"), ("9", "there is no job 9"),
+      ("./x", "there is no such folder"),
+    ] {
+      let (output, errors, code) = try bench.run(["model", "show", name])
+      #expect(code == 1 && output == "" && errors.contains(words), "\(errors)")
+    }
+  }
+
+  @Test func verifyFindsNothingWrongWithAGoodModel() throws {
+    let (output, errors, code) = try bench.run(["model", "verify", folder])
+    #expect(code == 0 && errors == "")
+    #expect(
+      output == """
+        \(folder): 318 tensors of the right shapes, all finite
+        \(folder): 2 files as manifest.json lists them
+
+        """)
+  }
+
+  @Test func verifySaysEveryProblemOnALine() throws {
+    try write(value: .nan)
+    try AtomicFile.write("{\"_class_name\": \"DDPMPipeline\"}", to: folder + "/model_index.json")
+    // A model inside the model.
+    try Directory.create(folder + "/raw")
+    try AtomicFile.write("{}", to: folder + "/raw/model_index.json")
+    let (output, errors, code) = try bench.run(["model", "verify", folder])
+    #expect(code == 65 && output == "")
+    let lines = errors.split(separator: "\n")
+    #expect(lines.count == 3, "\(errors)")
+    #expect(lines.contains { $0.contains("\"conv_in.bias\" has 1 of 32 values infinite or NaN") })
+    #expect(lines.contains { $0.contains("\(folder)/raw cannot be used") })
+    #expect(lines.contains { $0.contains("\(folder)/model_index.json: its SHA-256 is") })
+    try Directory.removeTree(folder + "/unet")
+    #expect(
+      try bench.run(["model", "verify", folder]).errors.contains("unet/config.json is missing"))
+  }
+}
