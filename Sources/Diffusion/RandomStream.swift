@@ -24,6 +24,8 @@ public enum RandomStream: UInt32, CaseIterable, Sendable {
   case heldOutNoise = 9
   /// Which images of a data set are held out.
   case heldOutSplit = 10
+  /// Whether a training image's class is hidden; counted by (optimizer step, image of the batch).
+  case labelDropout = 11
   /// t of a training image where it is drawn by importance; counted by (optimizer step, image of the
   /// batch).
   case importantTimestep = 12

@@ -4,8 +4,8 @@ public import TensorCore
 ///
 /// **Bits.** What the network predicts for an image does not depend on the others in its call, and
 /// all noise is named by (seed, chain position, image), so that an image depends on (model, sampler,
-/// seed, index) only: not on the batch it is drawn in nor on the threads. The state between two
-/// steps is `position`, `x` and `carried`, so a chain can be stored and taken up anywhere.
+/// seed, index, class) only: not on the batch it is drawn in nor on the threads. The state between
+/// two steps is `position`, `x` and `carried`, so a chain can be stored and taken up anywhere.
 ///
 /// Not thread-safe; it spreads its images over the pool's threads itself.
 @safe public final class SamplingBatch {

@@ -35,6 +35,14 @@ struct Canvas {
     samples = [Float](repeating: 255, count: width * height * 3)
   }
 
+  /// A sheet with a grey or RGB image on it.
+  init(showing image: Image) {
+    width = image.width
+    height = image.height
+    let copies = 3 / image.channels
+    samples = image.pixels.flatMap { repeatElement(Float($0), count: copies) }
+  }
+
   var image: Image {
     Image(height: height, width: width, channels: 3, pixels: samples.map { UInt8($0 + 0.5) })
   }

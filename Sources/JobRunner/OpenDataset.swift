@@ -17,5 +17,5 @@ func openDataset(
     }
   return try Datasets.openDataset(
     path: spec.path, format: format, size: unet.sampleSize, channels: unet.inChannels,
-    limit: spec.limit, threads: threads, report: report)
+    limit: spec.limit, labels: LabelSource(spec), threads: threads, report: report)
 }

@@ -6,6 +6,8 @@ import TensorCore
 enum Pictures {
   /// A grid of more pixels shows the first images only.
   private static let gridLimit = 1 << 25
+  /// More classes than this do not decide the number of columns.
+  private static let mostColumns = 16
 
   /// How many images of this size a grid shows at most.
   static func gridCapacity(_ shape: Shape) -> Int {
@@ -30,10 +32,20 @@ enum Pictures {
     }
   }
 
-  /// A sheet with the images, at least one and at most `gridCapacity` of them.
-  static func writeGrid(of images: [Image], to path: String) throws(SystemError) {
+  /// A sheet with the images, at least one and at most `gridCapacity` of them, the classes that they
+  /// show written above them.
+  ///
+  /// Few classes in turn are columns, as they would be in a table.
+  static func writeGrid(
+    of images: [Image], classes: SampledClasses? = nil, to path: String
+  ) throws(SystemError) {
     let shape = Shape(1, images[0].height, images[0].width, images[0].channels)
-    let grid = Image.grid(of: images, magnification: magnification(shape))
+    let columns = classes.map(\.cycle.count).flatMap {
+      (2...mostColumns).contains($0) && $0 < images.count ? $0 : nil
+    }
+    let grid = Image.grid(
+      of: images, captions: classes?.names(images.indices), columns: columns,
+      magnification: magnification(shape))
     try AtomicFile.write(encodePNG(grid), to: path, synced: false)
   }
 }

@@ -4,6 +4,7 @@
 import Diffusion
 import DurableIO
 import ModelConfig
+import ModelFiles
 import Models
 import TensorCore
 import Training
@@ -20,9 +21,15 @@ struct PreviewSampler {
   private let sampler: DDIMSampler
   private let pool: ThreadPool
   private let folder: String
+  private let classes: SampledClasses?
 
-  /// Previews of the run of `trainer`, in a folder within the folder `folder`.
-  init(_ trainer: Trainer, _ scheduler: SchedulerConfig, _ pool: ThreadPool, folder: String) {
+  /// Previews of the run of `trainer`, in a folder within the folder `folder`; with `classes`, of
+  /// each class in turn.
+  init(
+    _ trainer: Trainer, _ scheduler: SchedulerConfig, _ pool: ThreadPool, folder: String,
+    classes: ModelClasses?
+  ) {
+    self.classes = classes.map { SampledClasses(all: $0) }
     self.trainer = trainer
     self.pool = pool
     self.folder = folder + "/" + Self.folder
@@ -41,12 +48,13 @@ struct PreviewSampler {
       images: 0..<Self.images,
       imageShape: Shape(1, config.sampleSize, config.sampleSize, config.inChannels),
       sampler: sampler, seed: trainer.recipe.seed,
-      denoisers: trainer.denoisers(weights: trainer.averagedWeights), pool: pool)
+      denoisers: trainer.denoisers(weights: trainer.averagedWeights), pool: pool,
+      labels: classes?.labels(0..<Self.images))
     while !batch.isFinished {
       if shouldStop() { return false }
       batch.advance()
     }
-    try Pictures.writeGrid(of: Pictures.images(batch.x), to: path(step))
+    try Pictures.writeGrid(of: Pictures.images(batch.x), classes: classes, to: path(step))
     return true
   }
 

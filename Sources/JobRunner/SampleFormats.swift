@@ -10,6 +10,8 @@ struct SampleFormats {
   let store: SampleStore
   /// The folder that the files go to.
   let folder: String
+  /// What the samples show; nil without classes.
+  let classes: SampledClasses?
 
   /// One PNG file an image; returns early when `shouldStop`, which is asked between batches.
   func writePictures(shouldStop: () -> Bool) throws {
@@ -29,7 +31,8 @@ struct SampleFormats {
   func writeGrid(log: (String) -> Void) throws {
     let capacity = Pictures.gridCapacity(store.imageShape)
     if capacity < store.count { log("the grid shows the first \(capacity) images") }
-    try Pictures.writeGrid(of: try store.first(capacity), to: folder + "/grid.png")
+    try Pictures.writeGrid(
+      of: try store.first(capacity), classes: classes, to: folder + "/grid.png")
   }
 
   /// One array, uint8 N×H×W×C.

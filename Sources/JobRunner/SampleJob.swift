@@ -1,6 +1,6 @@
 /// A sample job from its first image, or from where an earlier run left off, to its results.
 ///
-/// **Promises.** Image i depends on (model, sampler, seed, i) only: not on batch size, threads or
+/// **Promises.** Image i depends on (model, sampler, seed, i, its class) only: not on batch size, threads or
 /// interruptions. Finished batches are stored and never drawn again; of the batch under way the
 /// state is stored when asked to stop, and every half minute. The results are `samples/N.png`,
 /// `samples.npy` and `grid.png`, as the job wants them, and `manifest.json`.
@@ -26,7 +26,8 @@ final class SampleJob {
   private let sampler: any Sampler
   private let pool: ThreadPool
   private let weights: FloatBuffer
-  private let denoisers: [UNetDenoiser]
+  private let denoisers: [any Denoiser]
+  private let classes: SampledClasses?
   private let noise: InitialNoise?
   private let store: SampleStore
   private let checkpoints: ChainCheckpoints
@@ -60,7 +61,13 @@ final class SampleJob {
     try attempt { try model.readWeights(into: weights.all, layout: unet.layout) }
     self.weights = weights
     pool = ThreadPool(threads: context.threads)
-    denoisers = (0..<context.threads).map { _ in UNetDenoiser(unet, weights: weights.all) }
+    let classes = try SampledClasses(spec, try attempt { try model.classes() })
+    self.classes = classes
+    let guidance = classes?.guidance(spec.guidance)
+    denoisers = (0..<context.threads).map { _ in
+      let denoiser = UNetDenoiser(unet, weights: weights.all)
+      return guidance.map { GuidedDenoiser(denoiser, $0) } ?? denoiser
+    }
     let batches = Swift.stride(from: 0, to: spec.count, by: spec.batchSize).map {
       $0..<min($0 + spec.batchSize, spec.count)
     }
@@ -83,7 +90,7 @@ final class SampleJob {
   private func draw(_ images: Range<Int>, _ pace: inout Pace) throws(JobFailure) {
     let batch = SamplingBatch(
       images: images, imageShape: imageShape, sampler: sampler, seed: job.seed,
-      denoisers: denoisers, pool: pool)
+      denoisers: denoisers, pool: pool, labels: classes?.labels(images))
     try attempt {
       try noise?.fill(batch.x, images: images)
       if try checkpoints.restore(batch, report: context.log) {
@@ -114,7 +121,7 @@ final class SampleJob {
 
   private func publish() throws {
     let results = try ResultsFolder(context.directory)
-    let formats = SampleFormats(store: store, folder: results.path)
+    let formats = SampleFormats(store: store, folder: results.path, classes: classes)
     for format in spec.output.formats {
       switch format {
       case .npy: try formats.writeArray()
@@ -123,7 +130,9 @@ final class SampleJob {
       }
     }
     if context.shouldStop() { throw JobFailure.stopped }
-    try results.publish(spec: job, inputs: inputs.json)
+    var inputs = inputs.json
+    classes?.describe(count: spec.count, in: &inputs)
+    try results.publish(spec: job, inputs: inputs)
   }
 
   /// Removes what is not needed any more once the results are published.

@@ -32,6 +32,8 @@ final class TrainJob {
   private let checkpoints: CheckpointWriter
   private let results: ResultsFolder
   private let previews: PreviewSampler
+  /// Nil without labels.
+  private let classes: ModelClasses?
   private var pace: Pace
   /// What is stored beside a checkpoint's tensors.
   private let note: JSONObject
@@ -45,13 +47,24 @@ final class TrainJob {
     self.context = context
     let model = try TrainedModel(spec, in: context.directory)
     self.model = model
-    let unet = UNet(model.unet)
-    let recipe = TrainingRecipe(job, spec)
-    try MemoryNeed(training: unet, averaging: spec.ema.enabled, shards: recipe.shards).check()
+    var recipe = TrainingRecipe(job, spec)
+    func checkMemory(_ unet: UNet) throws(JobFailure) {
+      try MemoryNeed(training: unet, averaging: spec.ema.enabled, shards: recipe.shards).check()
+    }
+    try checkMemory(UNet(model.unet))
     let dataset = try attempt {
       try openDataset(
         spec.dataset, for: model.unet, threads: context.threads, report: context.log)
     }
+    let classes = dataset.labels.map {
+      ModelClasses($0, labelDropout: spec.training.labelDropout)
+    }
+    let unet = UNet(try model.network(for: classes))
+    if classes != nil { try checkMemory(unet) }
+    recipe.labelDropout = classes?.nullClass.map {
+      LabelDropout(probability: spec.training.labelDropout, nullClass: $0)
+    }
+    self.classes = classes
     let pool = ThreadPool(threads: context.threads)
     let trainer = Trainer(unet: unet, scheduler: model.scheduler, recipe: recipe, pool: pool)
     self.trainer = trainer
@@ -60,7 +73,11 @@ final class TrainJob {
     context.log(
       "trains \(unet.layout.count) parameters on \(dataset.count) images: \(context.threads) threads,"
         + " \(recipe.shards) shards, \(Kernels.active.name) kernels")
-    note = ["kernels": .string(Kernels.active.name), "images": .integer(dataset.count)]
+    var note: JSONObject = [
+      "kernels": .string(Kernels.active.name), "images": .integer(dataset.count),
+    ]
+    if let classes { note["classes"] = .array(classes.names.map { .string($0) }) }
+    self.note = note
     if let checkpoint {
       try Self.check(checkpoint, against: note, spec, log: context.log)
       try attempt { try trainer.restore(checkpoint) }
@@ -75,7 +92,8 @@ final class TrainJob {
     results = try attempt {
       try ResultsFolder(context.directory, keeping: [PreviewSampler.folder])
     }
-    previews = PreviewSampler(trainer, model.scheduler, pool, folder: results.path)
+    previews = PreviewSampler(
+      trainer, model.scheduler, pool, folder: results.path, classes: classes)
     pace = Pace(total: spec.training.steps, done: step)
     func stream(_ stream: RandomStream) -> Philox {
       Philox(seed: job.seed, stream: stream.rawValue)
@@ -95,6 +113,12 @@ final class TrainJob {
       throw .failed(
         reason: "$.dataset.path: \(spec.dataset.path) has \(found) images now, and \(expected) when"
           + " the job began; restore it, or submit the job anew")
+    }
+    guard checkpoint.state["classes"] == note["classes"] else {
+      throw .failed(
+        reason:
+          "$.dataset.path: \(spec.dataset.path) has other classes now than when the job began;"
+          + " restore it, or submit the job anew")
     }
     if checkpoint.state["kernels"] != note["kernels"] {
       log(
@@ -122,7 +146,7 @@ final class TrainJob {
     let batch = try attempt { try loader.next() }
     let report: StepReport
     do {
-      report = try trainer.train(batch.pixels)
+      report = try trainer.train(batch.pixels, labels: batch.labels)
     } catch {
       throw .failed(
         reason: checkpointed > 0
@@ -187,11 +211,11 @@ final class TrainJob {
   private func publish() throws {
     try DiffusersFolder.write(
       to: results.path, unet: trainer.unet, weights: trainer.averagedWeights,
-      scheduler: model.scheduler)
+      scheduler: model.scheduler, classes: classes)
     if spec.ema.enabled {
       try DiffusersFolder.write(
         to: results.path + "/raw", unet: trainer.unet, weights: trainer.weights,
-        scheduler: model.scheduler)
+        scheduler: model.scheduler, classes: classes)
     }
     try writeLossCurve()
     try AtomicFile.write(

@@ -58,7 +58,9 @@ struct TrainedModel {
             + " \(wanted.serialized())")
       }
     }
-    if let unet = spec.unet {
+    var given = spec.unet
+    given?.numClassEmbeds = spec.unet?.numClassEmbeds ?? folder.unet.numClassEmbeds
+    if let unet = given {
       var model = folder.unet
       model.dropout = unet.dropout
       compare("unet", unet.json, model.json, only: nil)
@@ -66,7 +68,7 @@ struct TrainedModel {
     if let scheduler = spec.scheduler {
       compare("scheduler", scheduler.json, folder.scheduler.json, only: ["prediction_type"])
     }
-    let (unet, scheduler) = (spec.unet ?? folder.unet, spec.scheduler ?? folder.scheduler)
+    let (unet, scheduler) = (given ?? folder.unet, spec.scheduler ?? folder.scheduler)
     guard problems.isEmpty else {
       throw JobFailure.failed(
         reason: problems.joined(separator: "; ") + "; leave the section out to take the model's")

@@ -101,6 +101,7 @@ extension JobSpec {
       ),
     ],
     rules: { job, report in
+      job.train.checkClasses(report)
       guard let scheduler = job.train.scheduler else { return }
       if let problem = job.train.unet?.outputProblem(with: scheduler) {
         report("unet.out_channels", problem)
@@ -118,6 +119,13 @@ extension JobSpec {
         "batch_size", \.sample.batchSize, .integer(1...65536),
         "Images drawn between two checkpoints. Does not change the result."),
       Field("sampler", \.sample.sampler, SamplerSpec.codec, "How noise becomes an image."),
+      Field(
+        "classes", \.sample.classes, ClassSelection.codec,
+        "What the images show, of a class-conditional model: image i shows element i mod n of this "
+          + "list of class names and numbers; \"all\" lists every class."),
+      Field(
+        "guidance", \.sample.guidance, GuidanceSpec.codec.codec,
+        "How strongly they show it: classifier-free guidance, for models with a null class."),
       Field(
         "initial_noise", \.sample.initialNoise, .optional(.absolutePath),
         "A .npy file of float32, count×C×H×W, to start from instead of the seed's noise."),

@@ -8,6 +8,10 @@ public struct SampleSpec: Equatable, Sendable {
   public var batchSize = 64
   /// How noise becomes an image.
   public var sampler = SamplerSpec.ddpm
+  /// What the images show, of a class-conditional model: image i shows element i mod n.
+  public var classes = ClassSelection.all
+  /// How strongly.
+  public var guidance = GuidanceSpec()
   /// A `.npy` file of float32, count×C×H×W, to start from instead of the seed's noise.
   public var initialNoise: String?
   /// What the results hold.
@@ -38,6 +42,33 @@ public enum SamplerSpec: Equatable, Sendable {
   case ddpm
   /// DDIM (Song et al. 2021) over `steps` of the T steps; η = 0 is deterministic, 1 ancestral.
   case ddim(steps: Int, eta: Double)
+}
+
+/// The classes that a sample job draws, in turn.
+public enum ClassSelection: Equatable, Sendable {
+  /// Every class of the model.
+  case all
+  /// These; one may come more than once.
+  case these([ClassReference])
+}
+
+/// A class as people name it.
+public enum ClassReference: Equatable, Sendable {
+  /// Counted from 0.
+  case number(Int)
+  /// As in the model's `classes.json`.
+  case name(String)
+}
+
+/// Classifier-free guidance (Ho & Salimans 2022).
+public struct GuidanceSpec: Equatable, Sendable {
+  /// s in ε_u + s(ε_c − ε_u); 1 guides nothing.
+  public var scale = 1.0
+  /// φ of Lin et al. (2023).
+  public var rescale = 0.0
+
+  /// No guidance.
+  public init() {}
 }
 
 /// What a sample job leaves in its results.

@@ -25,7 +25,79 @@ extension DatasetSpec {
       Field(
         "limit", \.limit, .optional(.integer(1...Int(Int32.max))),
         "Only the first so many images are used."),
-    ])
+      Field(
+        "labels", \.labels, .labelPlace,
+        "Whether the network learns the images' classes. true takes them from where they usually "
+          + "are: the labels beside an IDX file, the subfolders of a folder of images, CIFAR-10's "
+          + "records; a path, from an IDX file of labels or a .npy file of integers."),
+      Field(
+        "class_names", \.classNames,
+        .optional(.array(of: .string, count: 1...mostClasses)),
+        "What the classes are called, in the order of their numbers; null takes the data set's own "
+          + "names, or the numbers."),
+    ],
+    rules: { dataset, report in dataset.checkLabels(report) })
+
+  /// The network's embedding has a row for each.
+  private static let mostClasses = 1 << 16
+
+  private func checkLabels(_ report: ObjectCodec<DatasetSpec>.Report) {
+    switch (format, labels) {
+    case (.npy, .usual):
+      report(
+        "labels", "found true, allowed is a path: a .npy file of integers, one for each image")
+    case (.images, .file):
+      report("labels", "found a path, allowed is true: an image's class is its subfolder")
+    case (.cifar10, .file):
+      report("labels", "found a path, allowed is true: the labels are in the batches")
+    default: break
+    }
+    guard let classNames else { return }
+    if labels == .absent {
+      report("class_names", "found names, and \"labels\" is false: set it to read the classes")
+    } else if format == .images {
+      report("class_names", "allowed is null: classes are called as their subfolders")
+    }
+    for (index, name) in classNames.enumerated() {
+      if name.isEmpty || classNames[..<index].contains(name) {
+        report("class_names", "name \(index) is \(name.isEmpty ? "empty" : "given before")")
+      }
+    }
+  }
+}
+
+extension JSONCodec<LabelPlace> {
+  /// false, true or a path.
+  fileprivate static let labelPlace = JSONCodec(
+    allowed: "true, false or " + JSONCodec<String>.absolutePath.allowed,
+    schema: ["anyOf": [["type": "boolean"], .object(JSONCodec<String>.absolutePath.schema)]],
+    recognize: { json in
+      if let isWanted = json.bool { return isWanted ? .usual : .absent }
+      return (try? JSONCodec<String>.absolutePath.decode(json)).map { .file($0) }
+    },
+    encode: { place in
+      switch place {
+      case .absent: false
+      case .usual: true
+      case .file(let path): .string(path)
+      }
+    })
+}
+
+extension TrainSpec {
+  /// Reports settings of classes that contradict each other.
+  func checkClasses(_ report: ObjectCodec<JobSpec>.Report) {
+    guard dataset.labels == .absent else { return }
+    let remedy = "set $.dataset.labels, or take it out"
+    if training.labelDropout > 0 {
+      report(
+        "training.label_dropout", "it is for classes, and the data set has no labels: \(remedy)")
+    }
+    if unet?.numClassEmbeds != nil {
+      report(
+        "unet.num_class_embeds", "it is for classes, and the data set has no labels: \(remedy)")
+    }
+  }
 }
 
 extension OptimizerSpec {
@@ -85,6 +157,10 @@ extension TrainingSpec {
         "shards", \.shards, .optional(.integer(1...1024)),
         "Parts a batch is cut into. Decides the result's last bits and how many threads can help; "
           + "null chooses from the batch size."),
+      Field(
+        "label_dropout", \.labelDropout, .number(atLeast: 0, below: 1),
+        "With labels: the probability that an image's class is hidden in a step, which teaches the "
+          + "network the null class; guided sampling needs it, 0.1 is usual."),
     ],
     rules: { training, report in
       if let shards = training.shards, shards > training.batchSize {

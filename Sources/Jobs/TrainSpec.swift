@@ -53,12 +53,28 @@ public struct DatasetSpec: Equatable, Sendable {
   public var horizontalFlip = false
   /// Only the first `limit` images are used.
   public var limit: Int?
+  /// Where the images' classes are.
+  public var labels = LabelPlace.absent
+  /// What the classes are called, in the order of their numbers; nil takes the data set's names,
+  /// or the numbers.
+  public var classNames: [String]?
 
   /// All images of a data set, as they are.
   public init(format: Format, path: String) {
     self.format = format
     self.path = path
   }
+}
+
+/// Where the classes of a data set's images are (key `labels`).
+public enum LabelPlace: Equatable, Sendable {
+  /// They are not read.
+  case absent
+  /// Where the format has them: the file of labels beside an IDX file, the subfolders of a folder
+  /// of images, CIFAR-10's records.
+  case usual
+  /// An IDX file of labels, or a `.npy` file of integers.
+  case file(String)
 }
 
 /// Adam (Kingma & Ba 2015) or AdamW (Loshchilov & Hutter 2019), warm-up and gradient clipping.
@@ -113,6 +129,9 @@ public struct TrainingSpec: Equatable, Sendable {
   /// Parts a batch is cut into, summed in a fixed tree; nil chooses from the batch size.
   /// The number of parts decides the result's bits and bounds the threads that can help.
   public var shards: Int?
+  /// Probability that an image's class is hidden from the network in a step: the null class, which
+  /// guidance needs, is then learned beside the others (Ho & Salimans 2022).
+  public var labelDropout = 0.0
 
   /// A loop with default checkpoints, threads and shards.
   public init(batchSize: Int, steps: Int) {

@@ -98,7 +98,7 @@ public struct DiffusersFolder: Sendable {
     }
   }
 
-  private static func config<Config>(
+  static func config<Config>(
     _ path: String, _ decode: (JSONValue) throws(JSONContentError) -> Config
   ) throws(ModelFileError) -> Config {
     let bytes: [UInt8]

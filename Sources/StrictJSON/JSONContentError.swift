@@ -34,7 +34,7 @@ public struct JSONContentError: Error, Equatable, Sendable, CustomStringConverti
   public init(_ path: JSONPath, _ message: String) { self.init([Problem(path, message)]) }
 
   /// An error for a value of the wrong kind or outside its range.
-  init(_ path: JSONPath, found: JSONValue, allowed: String) {
+  public init(_ path: JSONPath, found: JSONValue, allowed: String) {
     self.init(path, "found \(found.excerpt), allowed is \(allowed)")
   }
 

@@ -15,9 +15,11 @@ extension DiffusersFolder {
     }
   }
 
-  /// Writes a network with these weights and its noise schedule as a model folder.
+  /// Writes a network with these weights, its noise schedule and what its classes are called, if it
+  /// has any, as a model folder.
   public static func write(
-    to path: String, unet: UNet, weights: Tensor, scheduler: SchedulerConfig
+    to path: String, unet: UNet, weights: Tensor, scheduler: SchedulerConfig,
+    classes: ModelClasses? = nil
   ) throws(ModelFileError) {
     let layout = unet.layout
     try write(
@@ -27,5 +29,10 @@ extension DiffusersFolder {
           unsafe layout.export(parameter, from: weights, into: values)
         }
       })
+    do {
+      try classes?.write(to: path)
+    } catch {
+      throw .system(error)
+    }
   }
 }

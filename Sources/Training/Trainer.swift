@@ -74,15 +74,16 @@ public final class Trainer {
   /// One optimizer step.
   ///
   /// - pixels: recipe.batchSize × S × S × C bytes.
+  /// - labels: recipe.batchSize classes, nil for a network without classes.
   ///
   /// Throws: `TrainingError.notFinite` if the loss or a gradient is; the state is then that before
   /// the step.
   public func train(
-    _ pixels: [UInt8]
+    _ pixels: [UInt8], labels: [Int]? = nil
   ) throws(TrainingError) -> StepReport {
     let step = state.step + 1
     let draws = draws
-    let (loss, imageLosses) = addGradients(pixels, draws)
+    let (loss, imageLosses) = addGradients(pixels, labels, draws)
     let norm = sumGradients(gradients.map(\.all), pool: pool).squareRoot()
     guard loss.isFinite && norm.isFinite else {
       throw .notFinite(step: step, loss: loss, gradientNorm: norm)
@@ -114,12 +115,14 @@ public final class Trainer {
   /// Forward and backward pass of every shard, each into its own gradients; returns the loss, and
   /// that of each image where t is drawn by importance.
   private func addGradients(
-    _ pixels: [UInt8], _ draws: TrainingDraws
+    _ pixels: [UInt8], _ labels: [Int]?, _ draws: TrainingDraws
   ) -> (batch: Double, images: SharedSums) {
     let config = unet.config
     let imageShape = Shape(1, config.sampleSize, config.sampleSize, config.inChannels)
     precondition(
       pixels.count == recipe.batchSize * imageShape.count, "pixels do not fill the batch")
+    precondition(
+      labels == nil || labels?.count == recipe.batchSize, "each image of a batch has a label")
     let losses = SharedSums(count: recipe.shards)
     let imageLosses = SharedSums(count: recipe.batchSize)
     let (unet, recipe, loss) = (unet, recipe, loss)
@@ -141,8 +144,9 @@ public final class Trainer {
           }
           let pass = draws.diffuse(images, data: data, into: x, target: target)
           unet.train(
-            x, timesteps: pass.t.map { $0 - 1 }, weights: weights.all,
-            gradients: gradients[shard].all, arena: arena,
+            x, timesteps: pass.t.map { $0 - 1 },
+            labels: labels.map { recipe.conditions($0, images, step: draws.step) },
+            weights: weights.all, gradients: gradients[shard].all, arena: arena,
             dropout: DropoutNoise(
               seed: recipe.seed, step: draws.step, firstImage: UInt32(images.lowerBound))
           ) { output, gradient in

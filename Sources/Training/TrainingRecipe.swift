@@ -21,6 +21,8 @@ public struct TrainingRecipe: Equatable, Sendable {
   public var gradientClipping: Double?
   /// The average of the weights that is kept beside them; nil keeps none.
   public var average: ExponentialMovingAverage?
+  /// How often the network is not told an image's class; nil tells it always.
+  public var labelDropout: LabelDropout?
 
   /// - shards: at most `batchSize`; nil chooses from the batch size alone.
   public init(
@@ -39,6 +41,14 @@ public struct TrainingRecipe: Equatable, Sendable {
   /// threads find work; fewer, down to two, for small batches.
   public static func defaultShards(batchSize: Int) -> Int {
     min(batchSize, max(2, min(8, batchSize / 8)))
+  }
+
+  /// What the network is told of the classes of the images `images` of a batch.
+  func conditions(_ labels: [Int], _ images: Range<Int>, step: UInt32) -> [Int] {
+    guard let labelDropout else { return Array(labels[images]) }
+    return images.map {
+      labelDropout.label(labels[$0], seed: seed, step: step, image: $0)
+    }
   }
 
   /// The images of a shard within the batch: contiguous, sizes differing by at most one.

@@ -54,7 +54,8 @@ struct JobFile {
   var missingFiles: [String] {
     let paths: [(String, String?)] =
       switch spec.work {
-      case .train(let train): [("$.dataset.path", train.dataset.path)]
+      case .train(let train):
+        [("$.dataset.path", train.dataset.path), ("$.dataset.labels", train.dataset.labels.file)]
       case .sample(let sample): [("$.initial_noise", sample.initialNoise)]
       case .evaluate(let evaluate): [("$.dataset.path", evaluate.dataset.path)]
       }
@@ -66,6 +67,10 @@ struct JobFile {
   }
 }
 
+extension LabelPlace {
+  fileprivate var file: String? { if case .file(let path) = self { path } else { nil } }
+}
+
 extension ModelReference {
   fileprivate var folder: String? { if case .path(let folder) = self { folder } else { nil } }
 }
@@ -74,8 +79,10 @@ extension JSONValue {
   /// The job with the paths in it taken from `folder`. Changes nothing that is not a path, nor
   /// what looks like a home folder, which is refused rather than taken for a folder named `~`.
   func makingPathsAbsolute(in folder: String) -> JSONValue {
-    [["dataset", "path"], ["model", "path"], ["init", "path"], ["initial_noise"]].reduce(self) {
-      json, keys in
+    [
+      ["dataset", "path"], ["dataset", "labels"], ["model", "path"], ["init", "path"],
+      ["initial_noise"],
+    ].reduce(self) { json, keys in
       json.changingString(at: keys[...]) { path in
         path.isEmpty || path.hasPrefix("~") ? path : absolutePath(path, in: folder)
       }

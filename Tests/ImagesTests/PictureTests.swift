@@ -3,6 +3,28 @@ import Images
 import Testing
 
 @Suite struct GridTests {
+  /// Every tile is where its caption leaves it, and the ink of a caption is above its own tile.
+  @Test func captionsStandAboveTheirImages() {
+    let images = (0..<5).map { _ in noise(height: 6, width: 30, channels: 1, seed: 1) }
+    let captions = ["a", "", "much too long", "b", "?"]
+    let sheet = Image.grid(of: images, captions: captions, columns: 2, gap: 2)
+    #expect((sheet.width, sheet.height, sheet.channels) == (66, 56, 3))
+    for (i, image) in images.enumerated() {
+      let (top, left) = (2 + i / 2 * 18, 2 + i % 2 * 32)
+      for y in 0..<6 {
+        for x in 0..<30 {
+          #expect(
+            pixel(sheet, top + 10 + y, left + x)
+              == Array(repeating: image.pixels[y * 30 + x], count: 3))
+        }
+      }
+      let ink = (0..<10).flatMap { y in (0..<30).map { pixel(sheet, top + y, left + $0)[0] } }
+      #expect(ink.contains(0) == !captions[i].isEmpty)
+    }
+    let columnsBetween = (0..<56).map { pixel(sheet, $0, 32) + pixel(sheet, $0, 33) }
+    #expect(columnsBetween.allSatisfy { $0.allSatisfy { $0 == 255 } })
+  }
+
   private func pixel(_ image: Image, _ y: Int, _ x: Int) -> [UInt8] {
     let start = (y * image.width + x) * image.channels
     return Array(image.pixels[start..<start + image.channels])

@@ -221,8 +221,8 @@ import Testing
   /// One member of an example at a time gets a wild value: the decoder and the schema agree on
   /// whether that is allowed, except for the rules between keys, which only the decoder knows.
   @Test(arguments: [
-    "image-folder-train.json", "fine-tune.json", "fashion-mnist-sample.json",
-    "fashion-mnist-evaluate.json",
+    "image-folder-train.json", "fine-tune.json", "fashion-mnist-classes-train.json",
+    "fashion-mnist-sample.json", "fashion-mnist-classes-sample.json", "fashion-mnist-evaluate.json",
   ])
   func theSchemaAgreesWithTheDecoder(_ name: String) throws {
     let values: [JSONValue?] = [
@@ -235,7 +235,9 @@ import Testing
       "$.unet.sample_size", "$.unet.out_channels", "$.unet.block_out_channels",
       "$.unet.down_block_types", "$.unet.up_block_types", "$.unet.attention_head_dim",
       "$.scheduler.beta_end", "$.training.shards", "$.output.formats", "$.model", "$.init",
-      "$.weights", "$.dataset",
+      "$.weights", "$.dataset", "$.dataset.labels", "$.dataset.class_names",
+      "$.training.label_dropout",
+      "$.unet.num_class_embeds",
     ]
     let example = try Examples.json(name)
     let canonical = try JobSpec(json: example).json

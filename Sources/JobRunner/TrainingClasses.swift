@@ -1,0 +1,54 @@
+import Datasets
+import Jobs
+import ModelConfig
+import ModelFiles
+
+// What a train job whose data set has labels learns, and the network that this takes.
+
+extension ModelClasses {
+  /// The classes of the data set, and the null class behind them if classes are hidden in training.
+  init(_ labels: Labels, labelDropout: Double) {
+    let names = labels.classes
+    self.init(names: names, nullClass: labelDropout > 0 ? names.count : nil)
+  }
+}
+
+extension LabelSource {
+  /// Where a job says that the labels are; nil if it wants none.
+  init?(_ dataset: DatasetSpec) {
+    switch dataset.labels {
+    case .absent: return nil
+    case .usual: self.init(names: dataset.classNames)
+    case .file(let path): self.init(path: path, names: dataset.classNames)
+    }
+  }
+}
+
+extension TrainedModel {
+  /// The network with an embedding for each class of the data. A job, or a model in `init`, that
+  /// says how many there are has to be right.
+  func network(for classes: ModelClasses?) throws(JobFailure) -> UNetConfig {
+    guard let classes else {
+      guard unet.numClassEmbeds == nil else {
+        throw .failed(
+          reason: "$.dataset.labels: the model of $.init is class-conditional, and learns from data"
+            + " with labels only")
+      }
+      return unet
+    }
+    if unet.numClassEmbeds == nil, origin != nil {
+      throw .failed(
+        reason: "$.dataset.labels: the model of $.init has no classes; leave the labels out")
+    }
+    if let stated = unet.numClassEmbeds, stated != classes.embeddings {
+      throw .failed(
+        reason:
+          "$.unet.num_class_embeds: found \(stated), allowed is \(classes.embeddings): the data"
+          + " set has \(classes.names.count) classes, and label_dropout "
+          + (classes.nullClass == nil ? "is 0: there is no null class" : "adds the null class"))
+    }
+    var network = unet
+    network.numClassEmbeds = classes.embeddings
+    return network
+  }
+}
