@@ -20,6 +20,9 @@ struct Prediction: ParsableCommand {
   @Option(help: "The timestep of every image, counted from 0.")
   var timestep: Int
 
+  @Option(help: "The class of every image, a row of the class embedding; for networks with one.")
+  var label: Int?
+
   @Option(help: "The .npy file to write, of the input's shape.")
   var output: String
 
@@ -30,6 +33,12 @@ struct Prediction: ParsableCommand {
     try folder.readWeights(into: weights.all, layout: unet.layout)
 
     let config = unet.config
+    guard label.map((0..<(config.numClassEmbeds ?? 0)).contains) ?? (config.numClassEmbeds == nil)
+    else {
+      throw ValidationError(
+        config.numClassEmbeds.map { "--label is to be 0 to \($0 - 1)" }
+          ?? "--label is for class-conditional models")
+    }
     let shape = [config.inChannels, config.sampleSize, config.sampleSize]
     let file = try NpyFile(path: input)
     guard file.holds(Float.self), Array(file.shape.dropFirst()) == shape else {
@@ -48,7 +57,7 @@ struct Prediction: ParsableCommand {
       unsafe copy(
         channelsFirst: UnsafeBufferPointer(values.all.elements), into: x.tensor(at: 0, imageShape))
       denoiser.predict(
-        x.tensor(at: 0, imageShape), timesteps: [timestep], labels: nil,
+        x.tensor(at: 0, imageShape), timesteps: [timestep], labels: label.map { [$0] },
         into: y.tensor(at: 0, outputShape))
       unsafe copy(y.tensor(at: 0, outputShape), channelsFirst: prediction)
     }

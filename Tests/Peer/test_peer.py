@@ -58,11 +58,12 @@ def trained(spool):
     })
 
 
-def predict(folder, x, timestep, scratch):
+def predict(folder, x, timestep, scratch, label=None):
     np.save(scratch / "x.npy", x.numpy())
     subprocess.run(
         [BIN / "ddpm-bench", "predict", "--model", folder, "--input", scratch / "x.npy",
-         "--timestep", str(timestep), "--output", scratch / "y.npy"], check=True)
+         "--timestep", str(timestep), "--output", scratch / "y.npy"]
+        + ([] if label is None else ["--label", str(label)]), check=True)
     return torch.from_numpy(np.load(scratch / "y.npy"))
 
 
@@ -98,6 +99,10 @@ CONFIGS = {
         sample_size=12, in_channels=2, out_channels=2, block_out_channels=(24, 40),
         norm_num_groups=8, down_block_types=("AttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "AttnUpBlock2D"), attention_head_dim=8),
+    "classes": dict(
+        sample_size=16, block_out_channels=(32, 64), num_class_embeds=10,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"), attention_head_dim=16),
 }
 
 
@@ -109,8 +114,10 @@ def test_models_of_diffusers_predict_the_same(name, tmp_path):
     config = unet.config
     x = torch.randn(2, config.in_channels, config.sample_size, config.sample_size)
     with torch.no_grad():
-        wanted = unet(x, 321).sample
-    assert relative_error(predict(tmp_path / "model", x, 321, tmp_path), wanted) < 1e-5
+        label = None if config.num_class_embeds is None else 7
+        labels = None if label is None else torch.full((2,), label)
+        wanted = unet(x, 321, class_labels=labels).sample
+    assert relative_error(predict(tmp_path / "model", x, 321, tmp_path, label), wanted) < 1e-5
 
 
 def test_ddim_draws_the_same_images(spool, trained, tmp_path):
@@ -130,4 +137,40 @@ def test_ddim_draws_the_same_images(spool, trained, tmp_path):
             x = scheduler.step(pipeline.unet(x, t).sample, t, x, eta=0.0).prev_sample
     wanted = ((x / 2 + 0.5).clamp(0, 1) * 255).round().permute(0, 2, 3, 1).numpy()
     # A value on the edge between two bytes may fall to either side.
+    assert np.abs(np.load(results / "samples.npy").astype(int) - wanted).max() <= 1
+
+
+def test_guided_classes_are_drawn_the_same(spool, tmp_path):
+    trained = spool.run({
+        "kind": "train", "name": "classes",
+        "dataset": {"type": "idx", "path": IMAGES, "labels": True},
+        "unet": {"preset": "fashion-mnist-28"}, "scheduler": {"preset": "fashion-mnist-28"},
+        "optimizer": {"learning_rate": 1e-3}, "ema": {"decay": 0.9},
+        "training": {"batch_size": 16, "steps": 40, "label_dropout": 0.2},
+    })
+    pipeline = DDPMPipeline.from_pretrained(trained)
+    null = json.loads((trained / "classes.json").read_text())["null_class"]
+    assert null == 10 and pipeline.unet.config.num_class_embeds == 11
+
+    noise = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(4))
+    np.save(tmp_path / "noise.npy", noise.numpy())
+    results = spool.run({
+        "kind": "sample", "name": "guided", "model": {"path": str(trained)}, "count": 3,
+        "classes": [3, "9"], "guidance": {"scale": 3.0, "rescale": 0.7},
+        "sampler": {"type": "ddim", "steps": 20, "eta": 0.0},
+        "initial_noise": str(tmp_path / "noise.npy"), "output": {"formats": ["npy", "grid"]},
+    })
+    scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+    scheduler.set_timesteps(20)
+    x = noise
+    with torch.no_grad():
+        for t in scheduler.timesteps:
+            conditional = pipeline.unet(x, t, class_labels=torch.tensor([3, 9, 3])).sample
+            unconditional = pipeline.unet(x, t, class_labels=torch.full((3,), null)).sample
+            guided = unconditional + 3.0 * (conditional - unconditional)
+            # diffusers' rescale_noise_cfg.
+            ratio = conditional.std((1, 2, 3), keepdim=True) / guided.std((1, 2, 3), keepdim=True)
+            guided = 0.7 * guided * ratio + 0.3 * guided
+            x = scheduler.step(guided, t, x, eta=0.0).prev_sample
+    wanted = ((x / 2 + 0.5).clamp(0, 1) * 255).round().permute(0, 2, 3, 1).numpy()
     assert np.abs(np.load(results / "samples.npy").astype(int) - wanted).max() <= 1
