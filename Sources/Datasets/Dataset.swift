@@ -1,6 +1,6 @@
 /// What every data set promises, and how one is opened.
 
-internal import Images
+public import Images
 internal import TensorFiles
 
 /// Images of one size and channel count, read as they are needed.
@@ -30,7 +30,7 @@ extension Dataset {
   public var imageSize: Int { height * width * channels }
 
   /// Image `index` by itself.
-  func image(_ index: Int) throws(DatasetError) -> Image {
+  public func image(_ index: Int) throws(DatasetError) -> Image {
     var pixels = [UInt8](repeating: 0, count: imageSize)
     try unsafe pixels.withUnsafeMutableBufferPointer { buffer throws(DatasetError) in
       try unsafe read(index, into: buffer)

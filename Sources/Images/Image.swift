@@ -60,6 +60,18 @@ public struct Image: Equatable, Sendable {
     }
   }
 
+  /// The picture seen in a mirror: left and right change places.
+  public var mirrored: Image {
+    var mirrored = self
+    for pixel in 0..<height * width {
+      let (y, x) = pixel.quotientAndRemainder(dividingBy: width)
+      for c in 0..<channels {
+        mirrored.pixels[pixel * channels + c] = pixels[(y * width + width - 1 - x) * channels + c]
+      }
+    }
+    return mirrored
+  }
+
   /// The picture as a PNG can hold it: itself if grey or RGB, otherwise its channels side by side
   /// in grey.
   public var viewable: Image {

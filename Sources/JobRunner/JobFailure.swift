@@ -1,5 +1,6 @@
 import Datasets
 import DurableIO
+import Images
 import ModelFiles
 import TensorFiles
 import Training
@@ -23,6 +24,15 @@ public enum JobFailure: Error, Equatable, CustomStringConvertible {
 }
 
 extension JobFailure {
+  /// The failure with the place in the job file that it is about.
+  func at(_ key: String) -> JobFailure {
+    switch self {
+    case .failed(let reason): .failed(reason: "\(key): \(reason)")
+    case .machine(let reason): .machine(reason: "\(key): \(reason)")
+    case .stopped: .stopped
+    }
+  }
+
   init(_ error: SystemError) {
     self = error.isTransient ? .machine(reason: "\(error)") : .failed(reason: "\(error)")
   }
@@ -43,6 +53,10 @@ extension JobFailure {
   }
 
   init(_ error: DatasetError) {
+    self = error.isTransient ? .machine(reason: "\(error)") : .failed(reason: "\(error)")
+  }
+
+  init(_ error: ImageError) {
     self = error.isTransient ? .machine(reason: "\(error)") : .failed(reason: "\(error)")
   }
 

@@ -49,7 +49,14 @@ struct JobInputs: Equatable {
   ) throws {
     model = try ModelResolution.path(of: reference, at: key, from: directory)
     weights = try DiffusersFolder(path: model).weightFiles.map(PinnedFile.init)
-    self.files = try files(model).compactMapValues { $0 }.mapValues(PinnedFile.init)
+    self.files = [:]
+    for case (let key, let path?) in try files(model) {
+      do throws(SystemError) {
+        self.files[key] = try PinnedFile(path: path)
+      } catch {
+        throw JobFailure(error).at("$.\(key)")
+      }
+    }
   }
 
   /// Reads what `json` says; nil if that is not what a record says.

@@ -32,6 +32,19 @@ enum Pictures {
     }
   }
 
+  /// A sheet with as many whole rows as there is room for, at least one, and words for each image.
+  static func writeTable(
+    _ images: [Image], captions: [String], columns: Int? = nil, to path: String
+  ) throws(SystemError) {
+    let shape = Shape(1, images[0].height, images[0].width, images[0].channels)
+    let columns = columns ?? Int(Double(images.count).squareRoot().rounded(.up))
+    let shown = max(1, gridCapacity(shape) / columns) * columns
+    let sheet = Image.grid(
+      of: Array(images.prefix(shown)), captions: Array(captions.prefix(shown)), columns: columns,
+      magnification: magnification(shape))
+    try AtomicFile.write(encodePNG(sheet), to: path, synced: false)
+  }
+
   /// A sheet with the images, at least one and at most `gridCapacity` of them, the classes that they
   /// show written above them.
   ///

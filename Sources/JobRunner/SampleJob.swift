@@ -3,9 +3,10 @@
 /// **Promises.** Image i depends on (model, sampler, seed, i, its class) only: not on batch size, threads or
 /// interruptions. Finished batches are stored and never drawn again; of the batch under way the
 /// state is stored when asked to stop, and every half minute. The results are `samples/N.png`,
-/// `samples.npy` and `grid.png`, as the job wants them, and `manifest.json`.
+/// `samples.npy` and `grid.png`, as the job wants them, `manifest.json`, and the pictures of its
+/// task, of progressive generation and of nearest neighbours.
 ///
-/// **Failures.** A model or noise that cannot be used, or has changed since the job began, fails it.
+/// **Failures.** A model or file that cannot be used, or has changed since the job began, fails it.
 
 import Diffusion
 import DurableIO
@@ -23,12 +24,13 @@ final class SampleJob {
   private let context: JobContext
   private let inputs: JobInputs
   private let imageShape: Shape
-  private let sampler: any Sampler
+  private let plan: any ChainPlan
+  private let strip: ProgressiveStrip
+  private let neighbours: NeighbourPicture?
   private let pool: ThreadPool
   private let weights: FloatBuffer
   private let denoisers: [any Denoiser]
   private let classes: SampledClasses?
-  private let noise: InitialNoise?
   private let store: SampleStore
   private let checkpoints: ChainCheckpoints
 
@@ -40,7 +42,9 @@ final class SampleJob {
     self.spec = spec
     self.context = context
     let inputs = try JobInputs.settled(model: spec.model, in: context.directory) { _ in
-      ["initial_noise": spec.initialNoise]
+      var files = ["initial_noise": spec.initialNoise]
+      for (key, path) in spec.task.files { files["task.\(key)"] = path }
+      return files
     }
     self.inputs = inputs
     let model = try attempt { try DiffusersFolder(path: inputs.model) }
@@ -48,38 +52,44 @@ final class SampleJob {
     try MemoryNeed(sampling: unet).check()
     let shape = Shape(1, model.unet.sampleSize, model.unet.sampleSize, model.unet.inChannels)
     imageShape = shape
-    sampler = try makeSampler(spec.sampler, model.scheduler)
-    noise = try attempt {
-      try inputs.files["initial_noise"].map {
-        try InitialNoise(path: $0.path, count: spec.count, imageShape: shape)
-      }
+    let plan = try makeChainPlan(
+      job, spec, inputs, model.scheduler, shape: shape, log: context.log)
+    self.plan = plan
+    let strip = ProgressiveStrip(
+      views: spec.output.progressive, plan.sampler, model.scheduler, imageShape: shape)
+    self.strip = strip
+    let pool = ThreadPool(threads: context.threads)
+    self.pool = pool
+    neighbours = try attempt {
+      try spec.neighbours.map { try NeighbourPicture($0, model.unet, pool, report: context.log) }
     }
     context.log(
-      "draws \(spec.count) images with \(inputs.model): \(unet.layout.count) parameters,"
+      "draws \(plan.count) images with \(inputs.model): \(unet.layout.count) parameters,"
         + " \(context.threads) threads, \(Kernels.active.name) kernels")
     let weights = FloatBuffer(count: unet.layout.count)
     try attempt { try model.readWeights(into: weights.all, layout: unet.layout) }
     self.weights = weights
-    pool = ThreadPool(threads: context.threads)
     let classes = try SampledClasses(spec, try attempt { try model.classes() })
+    if case .interpolate = spec.task { try classes?.checkThatThereIsOne() }
     self.classes = classes
     let guidance = classes?.guidance(spec.guidance)
     denoisers = (0..<context.threads).map { _ in
       let denoiser = UNetDenoiser(unet, weights: weights.all)
       return guidance.map { GuidedDenoiser(denoiser, $0) } ?? denoiser
     }
-    let batches = Swift.stride(from: 0, to: spec.count, by: spec.batchSize).map {
-      $0..<min($0 + spec.batchSize, spec.count)
-    }
     let folder = Self.samples(in: context.directory)
-    store = try attempt { try SampleStore(path: folder, batches: batches, imageShape: shape) }
+    store = try attempt {
+      try SampleStore(
+        path: folder, batches: plan.batches(of: spec.batchSize), imageShape: shape,
+        viewCount: strip.count)
+    }
     checkpoints = try attempt { try ChainCheckpoints(path: context.directory.checkpoints) }
   }
 
   /// Draws what is missing and publishes the results.
   func run() throws(JobFailure) {
     let missing = try attempt { try store.missing(report: context.log) }
-    let steps = sampler.timesteps.count
+    let steps = plan.sampler.timesteps.count
     let done = (store.batches.count - missing.count) * steps
     if done > 0 { context.log("\(store.batches.count - missing.count) batches were drawn before") }
     var pace = Pace(total: store.batches.count * steps, done: done)
@@ -88,12 +98,14 @@ final class SampleJob {
   }
 
   private func draw(_ images: Range<Int>, _ pace: inout Pace) throws(JobFailure) {
+    let views = strip.views(of: images)
     let batch = SamplingBatch(
-      images: images, imageShape: imageShape, sampler: sampler, seed: job.seed,
-      denoisers: denoisers, pool: pool, labels: classes?.labels(images))
+      images: images, imageShape: imageShape, sampler: plan.sampler, seed: job.seed,
+      denoisers: denoisers, pool: pool, labels: classes?.labels(images),
+      noiseIndices: images.map(plan.noiseIndex), observer: views?.observer)
     try attempt {
-      try noise?.fill(batch.x, images: images)
-      if try checkpoints.restore(batch, report: context.log) {
+      try plan.begin(batch)
+      if try checkpoints.restore(batch, views: views?.all, report: context.log) {
         context.log("continues image \(images.lowerBound) and on after step \(batch.position)")
       }
     }
@@ -102,13 +114,13 @@ final class SampleJob {
     while !batch.isFinished {
       let isAsked = context.shouldStop()
       if isAsked || ContinuousClock.now - lastCheckpoint > Self.checkpointInterval {
-        try attempt { try checkpoints.write(batch) }
+        try attempt { try checkpoints.write(batch, views: views?.all) }
         lastCheckpoint = .now
       }
       if isAsked { throw .stopped }
       batch.advance()
       pace.advance()
-      let progress = pace.progress(images: spec.count)
+      let progress = pace.progress(images: plan.count)
       context.progress.report(progress)
       if pace.isLineDue() {
         context.log(
@@ -116,7 +128,7 @@ final class SampleJob {
             + " \(progress.imagesPerSecond ?? 0) images/s")
       }
     }
-    try attempt { try store.write(images, batch.x) }
+    try attempt { try store.write(images, batch.x, views: views?.all) }
   }
 
   private func publish() throws {
@@ -129,9 +141,13 @@ final class SampleJob {
       case .grid: try formats.writeGrid(log: context.log)
       }
     }
+    try plan.writePicture(of: store, to: results.path)
+    try strip.write(
+      store, to: results.path, withArray: spec.output.formats.contains(.npy))
+    try neighbours?.write(store, to: results.path, shouldStop: context.shouldStop)
     if context.shouldStop() { throw JobFailure.stopped }
     var inputs = inputs.json
-    classes?.describe(count: spec.count, in: &inputs)
+    classes?.describe(count: plan.count, in: &inputs)
     try results.publish(spec: job, inputs: inputs)
   }
 

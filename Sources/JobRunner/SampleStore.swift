@@ -1,5 +1,6 @@
 /// The images that a sample job has finished, in files of one batch each: `samples/FIRST.npy`,
-/// uint8 N×H×W×C. A batch's file appears whole; what is there is never drawn again.
+/// uint8 M×H×W×C, the batch's images and then its views. A batch's file appears whole; what is
+/// there is never drawn again.
 
 import DurableIO
 import Images
@@ -13,6 +14,7 @@ struct SampleStore {
   /// 1×H×W×C.
   let imageShape: Shape
   private let path: String
+  private let viewCount: (Range<Int>) -> Int
 
   /// How many images the job has in all.
   var count: Int { batches.last?.upperBound ?? 0 }
@@ -20,8 +22,12 @@ struct SampleStore {
   /// The store in the folder `path`, made where missing, of a job that draws these batches.
   ///
   /// - imageShape: 1×H×W×C.
-  init(path: String, batches: [Range<Int>], imageShape: Shape) throws(SystemError) {
+  /// - viewCount: how many views a batch has; see `ProgressiveStrip`.
+  init(
+    path: String, batches: [Range<Int>], imageShape: Shape, viewCount: @escaping (Range<Int>) -> Int
+  ) throws(SystemError) {
     self.path = path
+    self.viewCount = viewCount
     self.batches = batches
     self.imageShape = imageShape
     try Directory.create(path)
@@ -47,23 +53,37 @@ struct SampleStore {
     return missing
   }
 
-  /// Stores a finished batch, `x` in [−1, 1], durably.
-  func write(_ batch: Range<Int>, _ x: Tensor) throws(TensorFileError) {
+  /// Stores a finished batch and its views, both in [−1, 1], durably.
+  func write(_ batch: Range<Int>, _ x: Tensor, views: Tensor?) throws(TensorFileError) {
+    let images = [x, views].compactMap { $0 }.flatMap { tensor in
+      (0..<tensor.shape.n).map { tensor.images($0..<$0 + 1) }
+    }
     try unsafe writeNpy(to: file(batch), shape: shape(of: batch)) {
       (index, pixels: UnsafeMutableBufferPointer<UInt8>) throws(TensorFileError) in
-      unsafe bytes(from: x.images(index..<index + 1), into: pixels)
+      unsafe bytes(from: images[index], into: pixels)
     }
   }
 
   /// The images of a stored batch.
   func images(_ batch: Range<Int>) throws(TensorFileError) -> [Image] {
+    try read(0..<batch.count, of: batch)
+  }
+
+  /// The views of a stored batch.
+  func views(_ batch: Range<Int>) throws(TensorFileError) -> [Image] {
+    try read(batch.count..<batch.count + viewCount(batch), of: batch)
+  }
+
+  private func read(
+    _ places: Range<Int>, of batch: Range<Int>
+  ) throws(TensorFileError) -> [Image] {
     let file = try open(batch)
     let shape = imageShape
     var images: [Image] = []
-    for index in 0..<batch.count {
+    for place in places {
       var pixels = [UInt8](repeating: 0, count: shape.count)
       try unsafe pixels.withUnsafeMutableBufferPointer { buffer throws(TensorFileError) in
-        try unsafe file.read(from: index * shape.count, into: buffer)
+        try unsafe file.read(from: place * shape.count, into: buffer)
       }
       images.append(
         Image(height: shape.h, width: shape.w, channels: shape.c, pixels: pixels))
@@ -81,7 +101,7 @@ struct SampleStore {
   private func file(_ batch: Range<Int>) -> String { "\(path)/\(batch.lowerBound).npy" }
 
   private func shape(of batch: Range<Int>) -> [Int] {
-    [batch.count, imageShape.h, imageShape.w, imageShape.c]
+    [batch.count + viewCount(batch), imageShape.h, imageShape.w, imageShape.c]
   }
 
   private func open(_ batch: Range<Int>) throws(TensorFileError) -> NpyFile {

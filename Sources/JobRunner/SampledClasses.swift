@@ -51,6 +51,14 @@ struct SampledClasses {
     self.init(model: model, cycle: cycle)
   }
 
+  /// Fails the job if its images show several classes.
+  func checkThatThereIsOne() throws(JobFailure) {
+    guard cycle.count != 1 else { return }
+    throw .failed(
+      reason: "$.classes: an interpolation shows one class, and the job has \(cycle.count); name it"
+    )
+  }
+
   /// The classes of the images `images` of the job.
   func labels(_ images: Range<Int>) -> [Int] { images.map { cycle[$0 % cycle.count] } }
 

@@ -114,7 +114,8 @@ extension JobSpec {
     fields: header(kind: "sample") + [
       Field("model", \.sample.model, ModelReference.codec, required: true, "The trained model."),
       Field(
-        "count", \.sample.count, .integer(1...10_000_000), required: true, "Number of images."),
+        "count", \.sample.count, .integer(1...10_000_000), required: true,
+        "Number of images; in an interpolation, of each row."),
       Field(
         "batch_size", \.sample.batchSize, .integer(1...65536),
         "Images drawn between two checkpoints. Does not change the result."),
@@ -129,9 +130,14 @@ extension JobSpec {
       Field(
         "initial_noise", \.sample.initialNoise, .optional(.absolutePath),
         "A .npy file of float32, count×C×H×W, to start from instead of the seed's noise."),
+      Field("task", \.sample.task, SampleTask.codec, "What the chains begin from."),
       Field("output", \.sample.output, OutputSpec.codec.codec, "What the results hold."),
+      Field(
+        "neighbours", \.sample.neighbours, omittingNil: NeighboursSpec.codec.codec,
+        "Pictures the training images that are most like the first samples."),
       Field("threads", \.sample.threads, .threads, JSONCodec.threadsDocumentation),
-    ])
+    ],
+    rules: { job, report in job.sample.checkTask(report) })
 
   private static let evaluateCodec = ObjectCodec(
     "Measure a model's likelihood",

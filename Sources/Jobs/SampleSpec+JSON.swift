@@ -95,7 +95,11 @@ extension OutputSpec {
     fields: [
       Field(
         "formats", \.formats, .array(of: .choice, count: 1...3),
-        "PNG files, one samples.npy (uint8 N×H×W×C), one grid.png.")
+        "PNG files, one samples.npy (uint8 N×H×W×C), one grid.png."),
+      Field(
+        "progressive", \.progressive, .integer(0...100),
+        "A picture progressive.png of the first images: the noise, so many of the images that the "
+          + "network saw in it along the way, and the sample."),
     ],
     rules: { output, report in
       if Set(output.formats).count < output.formats.count {

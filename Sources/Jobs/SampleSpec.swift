@@ -2,7 +2,7 @@
 public struct SampleSpec: Equatable, Sendable {
   /// What to draw from.
   public var model: ModelReference
-  /// Number of images.
+  /// Number of images; in an interpolation, of each row.
   public var count: Int
   /// Images drawn between two checkpoints. Does not change the result.
   public var batchSize = 64
@@ -14,6 +14,10 @@ public struct SampleSpec: Equatable, Sendable {
   public var guidance = GuidanceSpec()
   /// A `.npy` file of float32, count×C×H×W, to start from instead of the seed's noise.
   public var initialNoise: String?
+  /// What the chains begin from.
+  public var task = SampleTask.generate
+  /// The training images most like the samples, if they are wanted.
+  public var neighbours: NeighboursSpec?
   /// What the results hold.
   public var output = OutputSpec()
   /// Threads of the worker; nil takes all the daemon allows. Does not change the result.
@@ -84,6 +88,8 @@ public struct OutputSpec: Equatable, Sendable {
   }
   /// Forms of the samples, each at most once.
   public var formats: [Format] = [.png, .grid]
+  /// Of the first images, so many x̂₀ between noise and sample are shown; 0 shows none.
+  public var progressive = 0
 
   /// The defaults.
   public init() {}

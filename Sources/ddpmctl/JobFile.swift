@@ -56,7 +56,7 @@ struct JobFile {
       switch spec.work {
       case .train(let train):
         [("$.dataset.path", train.dataset.path), ("$.dataset.labels", train.dataset.labels.file)]
-      case .sample(let sample): [("$.initial_noise", sample.initialNoise)]
+      case .sample(let sample): sample.files
       case .evaluate(let evaluate): [("$.dataset.path", evaluate.dataset.path)]
       }
     let folder = model.map { ("\($0.key).path", $0.reference.folder) }
@@ -71,6 +71,15 @@ extension LabelPlace {
   fileprivate var file: String? { if case .file(let path) = self { path } else { nil } }
 }
 
+extension SampleSpec {
+  /// The files that the job reads beside its model, by where they stand.
+  fileprivate var files: [(String, String?)] {
+    task.files.map { ("$.task.\($0)", $1) } + [
+      ("$.initial_noise", initialNoise), ("$.neighbours.dataset.path", neighbours?.dataset.path),
+    ]
+  }
+}
+
 extension ModelReference {
   fileprivate var folder: String? { if case .path(let folder) = self { folder } else { nil } }
 }
@@ -79,10 +88,12 @@ extension JSONValue {
   /// The job with the paths in it taken from `folder`. Changes nothing that is not a path, nor
   /// what looks like a home folder, which is refused rather than taken for a folder named `~`.
   func makingPathsAbsolute(in folder: String) -> JSONValue {
-    [
+    let paths = [
       ["dataset", "path"], ["dataset", "labels"], ["model", "path"], ["init", "path"],
-      ["initial_noise"],
-    ].reduce(self) { json, keys in
+      ["initial_noise"], ["task", "from"], ["task", "to"], ["task", "image"], ["task", "mask"],
+      ["neighbours", "dataset", "path"],
+    ]
+    return paths.reduce(self) { json, keys in
       json.changingString(at: keys[...]) { path in
         path.isEmpty || path.hasPrefix("~") ? path : absolutePath(path, in: folder)
       }

@@ -64,6 +64,13 @@ import Testing
   }
 }
 
+@Test func aMirrorSwapsLeftAndRight() {
+  let image = Image(height: 2, width: 3, channels: 3, pixels: (0..<18).map { UInt8($0) })
+  #expect(
+    image.mirrored.pixels == [6, 7, 8, 3, 4, 5, 0, 1, 2, 15, 16, 17, 12, 13, 14, 9, 10, 11])
+  #expect(image.mirrored.mirrored == image)
+}
+
 @Suite struct PlotTests {
   /// Rows of the darkest blue, the averaged curve, in a column of pixels.
   private func curveRows(_ image: Image, column: Int) -> [Int] {

@@ -12,6 +12,7 @@ enum Examples {
     "cifar10-train.json", "fashion-mnist-classes-sample.json",
     "fashion-mnist-classes-train.json", "fashion-mnist-evaluate.json", "fashion-mnist-sample.json",
     "fashion-mnist-train.json", "fine-tune.json", "image-folder-train.json",
+    "inpainting.json", "interpolation.json", "progressive-and-neighbours.json",
   ]
 
   static func bytes(_ name: String) throws -> [UInt8] {

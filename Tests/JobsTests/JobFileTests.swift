@@ -197,6 +197,22 @@ import Testing
       (["output", "formats"], [], "$.output.formats: found an array of 0 elements"),
       (["initial_noise"], "x.npy", #"$.initial_noise: found "x.npy", allowed is an absolute path"#),
       (["count"], nil, #"$: the key "count" is missing"#),
+      (["output", "progressive"], 101, "$.output.progressive: found 101"),
+      (["task"], [:], #"$.task: the key "type" is missing"#),
+      (["task"], ["type": "paint"], #"$.task.type: found "paint""#),
+      (
+        ["task"], ["type": "interpolate", "from": "/a.png", "to": "/b.png"],
+        #"$.task: the key "depths" is missing"#
+      ),
+      (
+        ["task"], ["type": "inpaint", "image": "a.png", "mask": "/b.png"],
+        #"$.task.image: found "a.png", allowed is an absolute path"#
+      ),
+      (
+        ["task"], ["type": "inpaint", "image": "/a.png", "mask": "/b.png", "depths": [1]],
+        #"$.task: unknown key "depths"; allowed here is "type", "image", "mask", "resampling" or "jump_length"; it belongs to type "interpolate""#
+      ),
+      (["neighbours"], ["count": 3], #"$.neighbours: the key "dataset" is missing"#),
       (["name"], "12", #"$.name: found "12", allowed is a name"#),
       (["name"], "../x", #"$.name: found "../x", allowed is a name"#),
     ] as [([String], JSONValue?, String)])
@@ -205,6 +221,23 @@ import Testing
   ) throws {
     let json = try Examples.json("fashion-mnist-sample.json").setting(path, to: value)
     let problems = problems(json)
+    #expect(problems.count == 1)
+    #expect(problems.first?.description.hasPrefix(beginning) == true, "\(problems)")
+  }
+
+  /// What an interpolation cannot go with.
+  @Test(
+    arguments: [
+      (["count"], 1, "$.count: found 1, allowed are 2 to 100 images in a row of an interpolation"),
+      (["count"], 101, "$.count: found 101"),
+      (["initial_noise"], "/x.npy", "$.initial_noise: an interpolation begins with two images"),
+      (["output"], ["progressive": 3], "$.output: an interpolation begins in the middle"),
+    ] as [([String], JSONValue?, String)])
+  func interpolationsAreRefusedInOneSentence(
+    _ path: [String], _ value: JSONValue?, _ beginning: String
+  ) throws {
+    let problems = problems(
+      try Examples.json("interpolation.json").setting(path, to: value))
     #expect(problems.count == 1)
     #expect(problems.first?.description.hasPrefix(beginning) == true, "\(problems)")
   }
@@ -223,6 +256,7 @@ import Testing
   @Test(arguments: [
     "image-folder-train.json", "fine-tune.json", "fashion-mnist-classes-train.json",
     "fashion-mnist-sample.json", "fashion-mnist-classes-sample.json", "fashion-mnist-evaluate.json",
+    "interpolation.json", "inpainting.json", "progressive-and-neighbours.json",
   ])
   func theSchemaAgreesWithTheDecoder(_ name: String) throws {
     let values: [JSONValue?] = [
@@ -235,9 +269,9 @@ import Testing
       "$.unet.sample_size", "$.unet.out_channels", "$.unet.block_out_channels",
       "$.unet.down_block_types", "$.unet.up_block_types", "$.unet.attention_head_dim",
       "$.scheduler.beta_end", "$.training.shards", "$.output.formats", "$.model", "$.init",
-      "$.weights", "$.dataset", "$.dataset.labels", "$.dataset.class_names",
-      "$.training.label_dropout",
-      "$.unet.num_class_embeds",
+      "$.count", "$.initial_noise", "$.output", "$.weights", "$.dataset", "$.dataset.labels",
+      "$.dataset.class_names", "$.neighbours.dataset", "$.neighbours.dataset.labels",
+      "$.neighbours.dataset.class_names", "$.training.label_dropout", "$.unet.num_class_embeds",
     ]
     let example = try Examples.json(name)
     let canonical = try JobSpec(json: example).json
