@@ -10,6 +10,8 @@ public enum Command: Equatable, Sendable {
 
   /// About one job: for its submitter and for administrators.
   case job(Int, JobCommand)
+  /// About the whole queue: for administrators.
+  case queue(QueueCommand)
 
   /// Reads a command that is JSON already.
   public init(json: JSONValue) throws(JSONContentError) { self = try Command.codec.decode(json) }
@@ -34,12 +36,20 @@ public enum JobCommand: Equatable, Sendable {
   case prioritize(Int)
 }
 
+/// What can be asked about the whole queue.
+public enum QueueCommand: Equatable, Sendable {
+  /// Starts no job until the queue is resumed; what runs goes on.
+  case pause
+  /// Starts jobs again.
+  case resume
+}
+
 // MARK: - JSON
 
 extension Command {
   /// The values of the key `command`.
   private enum Verb: String, CaseIterable {
-    case cancel, hold, release, retry, priority
+    case cancel, hold, release, retry, priority, pause, resume
 
     var title: String {
       switch self {
@@ -48,6 +58,8 @@ extension Command {
       case .release: "Release a held job"
       case .retry: "Run a job again"
       case .priority: "Change a job's priority"
+      case .pause: "Pause the queue"
+      case .resume: "Resume the queue"
       }
     }
 
@@ -59,6 +71,7 @@ extension Command {
       case .cancel, .hold, .release, .retry: [job]
       case .priority:
         [job, Field("priority", \.priority, .priority, required: true, "The new priority.")]
+      case .pause, .resume: []
       }
     }
   }
@@ -95,6 +108,8 @@ extension Command {
     case .release: self = .job(keys.job, .release)
     case .retry: self = .job(keys.job, .retry)
     case .priority: self = .job(keys.job, .prioritize(keys.priority))
+    case .pause: self = .queue(.pause)
+    case .resume: self = .queue(.resume)
     }
   }
 
@@ -106,6 +121,8 @@ extension Command {
     case .job(let job, .retry): Keys(verb: .retry, job: job)
     case .job(let job, .prioritize(let priority)):
       Keys(verb: .priority, job: job, priority: priority)
+    case .queue(.pause): Keys(verb: .pause)
+    case .queue(.resume): Keys(verb: .resume)
     }
   }
 }

@@ -24,6 +24,8 @@ public struct Admission {
     /// It is a command of somebody who may give it to run a job again, which is queued now;
     /// without its envelope if that is damaged.
     case revived(QueueEntry, Envelope?, by: UInt32)
+    /// It is a job that came before, as that number, with the same idempotency key.
+    case repeated(name: String, job: Int)
     /// It was refused, and is in `rejected/`.
     case rejected(name: String, reason: String)
     /// It may be unfinished: look again after a while.
@@ -35,7 +37,7 @@ public struct Admission {
     /// Whether the file has come to its end.
     public var isFinal: Bool {
       switch self {
-      case .admitted, .commanded, .revived, .rejected: true
+      case .admitted, .commanded, .revived, .repeated, .rejected: true
       case .waiting, .blocked: false
       }
     }
@@ -56,6 +58,7 @@ public struct Admission {
 
   let layout: SpoolLayout
   let queue: JobQueue
+  let keys: IdempotencyKeys
   let policy: Policy
   private let clock: @Sendable () -> Timestamp
   private var numbers: JobNumbers
@@ -74,6 +77,7 @@ public struct Admission {
     self.policy = policy
     self.clock = clock
     queue = JobQueue(layout)
+    keys = IdempotencyKeys(layout)
     numbers = try JobNumbers(layout)
   }
 
@@ -142,9 +146,16 @@ public struct Admission {
     case .vanished: return nil
     case .wait(let reason, let time):
       return .waiting(name: name, reason: reason, retryAfter: time)
-    case .job:
+    case .job(let job, let file):
       if let shortage = try shortageOfSpace() { return .blocked(name: nil, reason: shortage) }
-      claim = ClaimName(id: try numbers.next(), name: name)
+      // A repetition needs no number.
+      if let key = job.spec.queue.idempotencyKey,
+        case .taken = try keys.standing(of: key, file.owner, claim: nil)
+      {
+        claim = ClaimName(id: nil, name: name)
+      } else {
+        claim = ClaimName(id: try numbers.next(), name: name)
+      }
     case .command, .refuse:
       claim = ClaimName(id: nil, name: name)
     }
@@ -184,6 +195,7 @@ public struct Admission {
     case .command(let command, let file):
       return try apply(command, file, claim)
     case .job(let job, let file):
+      if let outcome = try settleByKey(job, file, claim) { return outcome }
       return try commit(job, file, try numbered(claim))
     }
   }

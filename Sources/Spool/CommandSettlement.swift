@@ -13,7 +13,28 @@ extension Admission {
   ) throws(SystemError) -> Outcome? {
     switch command {
     case .job(let id, let command): try apply(command, to: id, file, claim)
+    case .queue(let command): try apply(command, file, claim)
     }
+  }
+
+  private func apply(
+    _ command: QueueCommand, _ file: SubmittedFile, _ claim: ClaimName
+  ) throws(SystemError) -> Outcome? {
+    guard policy.authority.allows(file.owner, toCommandJobOf: nil) else {
+      return try reject(claim, "only an administrator may \(command) the queue")
+    }
+    switch command {
+    case .pause:
+      if try !Directory.exists(layout.paused) {
+        let pause = Pause(user: file.owner, since: now)
+        try AtomicFile.write(pause.json.serialized() + "\n", to: layout.paused)
+      }
+    case .resume:
+      try Directory.remove(layout.paused)
+      try Directory.sync(layout.state)
+    }
+    try finish(claim, job: 0)
+    return .commanded(.queue(command), by: file.owner)
   }
 
   private func apply(

@@ -9,6 +9,8 @@ public struct QueueEntry: Equatable, Sendable {
   public var attempt = 1
   /// Jobs of higher priority start first.
   public var priority = 0
+  /// The jobs that must have ended before this one starts, as far as that has not happened.
+  public var after: [Dependency] = []
   /// Crashes in a row without progress.
   public var crashes = 0
   /// A deferred job is not run before this moment.
@@ -20,6 +22,20 @@ public struct QueueEntry: Equatable, Sendable {
   /// Somebody who may do so holds the job; if it is not in `held`, it only has to stop yet.
   public var holdRequested = false
 
+  /// A job that must have ended before another one starts.
+  public struct Dependency: Equatable, Sendable {
+    /// Its number.
+    public var job: Int
+    /// The end that is waited for.
+    public var when: Jobs.Dependency.Condition
+
+    /// A dependency.
+    public init(job: Int, when: Jobs.Dependency.Condition) {
+      self.job = job
+      self.when = when
+    }
+  }
+
   /// The entry of a job that was never run.
   public init(id: Int) { self.id = id }
 
@@ -27,6 +43,10 @@ public struct QueueEntry: Equatable, Sendable {
   public var json: JSONValue {
     var object: JSONObject = ["attempt": .integer(attempt)]
     if priority != 0 { object["priority"] = .integer(priority) }
+    if !after.isEmpty {
+      object["after"] = .array(
+        after.map { ["job": .integer($0.job), "when": .string($0.when.rawValue)] })
+    }
     if crashes > 0 { object["crashes"] = .integer(crashes) }
     if let notBefore { object["not_before"] = .string(notBefore.description) }
     if let reason { object["reason"] = .string(reason) }
@@ -47,6 +67,12 @@ public struct QueueEntry: Equatable, Sendable {
     }
     attempt = max(json["attempt"]?.int ?? 1, 1)
     priority = json["priority"]?.int ?? 0
+    after = (json["after"]?.array ?? []).compactMap { json in
+      guard let job = json["job"]?.int,
+        let when = json["when"]?.string.flatMap({ Jobs.Dependency.Condition(rawValue: $0) })
+      else { return nil }
+      return Dependency(job: job, when: when)
+    }
     crashes = max(json["crashes"]?.int ?? 0, 0)
     notBefore = json["not_before"]?.string.flatMap { Timestamp($0) }
     reason = json["reason"]?.string

@@ -29,7 +29,7 @@ public struct Recovery: Sendable {
   ) throws(SystemError) -> Recovery {
     var recovery = Recovery()
     let queue = JobQueue(layout)
-    for directory in [layout.state, layout.rejected, layout.receipts]
+    for directory in [layout.state, layout.rejected, layout.receipts, layout.keys]
       + JobState.allCases.map(layout.queue)
     {
       try Directory.removeTemporaries(in: directory)

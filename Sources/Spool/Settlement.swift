@@ -4,8 +4,7 @@ import StrictJSON
 
 /// The ends that a claimed file can come to. Each can be repeated after a crash in its middle.
 extension Admission {
-  /// Makes a claimed file a job: its directory, then its queue entry, which is the moment from
-  /// which the job exists, then the receipt; then the claim goes.
+  /// Makes a claimed file a job, unless it came before or depends on what is not there.
   func commit(
     _ job: SubmittedJob, _ file: SubmittedFile, _ claim: ClaimName
   ) throws(SystemError) -> Outcome? {
@@ -13,32 +12,95 @@ extension Admission {
     let envelope = Envelope(
       id: id, submitter: file.owner, submitted: now, sha256: SHA256.of(file.bytes).hex,
       fileName: claim.name, spec: job.spec, original: job.original)
-    var state = JobState.queued
-    var entry = QueueEntry(id: id)
-    if let found = try queue.find(id) {
+    if let (state, entry) = try queue.find(id) {
       // All this has happened before, and the job may have run; but did it reach the disk?
-      (state, entry) = found
       try Directory.sync(layout.queue(state))
-    } else {
-      let directory = layout.jobDirectory(id)
-      let event = JobEvent(time: envelope.submitted, kind: .admitted, attempt: 0)
-      try Directory.create(directory.path)
-      // The directory may be there, unsynced, from before a crash.
-      try Directory.sync(layout.jobs)
-      try Directory.removeTemporaries(in: directory.path)
-      try AtomicFile.write(envelope.json.serialized(pretty: true) + "\n", to: directory.job)
-      try AtomicFile.write(event.line + "\n", to: directory.events)
-      entry.priority = job.spec.queue.priority
-      entry.holdRequested = job.spec.queue.hold
-      if entry.holdRequested { state = .held }
-      try queue.add(entry, to: state)
+      try finish(claim, job: id)
+      return .admitted(envelope, entry, in: state)
     }
+    var entry = QueueEntry(id: id)
+    let spec = job.spec.queue
+    entry.priority = spec.priority
+    entry.holdRequested = spec.hold
+    for (index, dependency) in spec.after.enumerated() {
+      guard let job = try number(of: dependency.job, before: id) else {
+        return try reject(
+          claim, "$.queue.after[\(index)].job: there is no job \(dependency.job) so far")
+      }
+      entry.after.append(QueueEntry.Dependency(job: job, when: dependency.when))
+    }
+    let state: JobState = spec.hold ? .held : .queued
+    try create(envelope, entry, in: state)
     try finish(claim, job: id)
     return .admitted(envelope, entry, in: state)
   }
 
+  /// Makes a job: its directory, then its key, then its queue entry, which is the moment from which
+  /// the job exists.
+  private func create(
+    _ envelope: Envelope, _ entry: QueueEntry, in state: JobState
+  ) throws(SystemError) {
+    let directory = layout.jobDirectory(envelope.id)
+    let event = JobEvent(time: envelope.submitted, kind: .admitted, attempt: 0)
+    try Directory.create(directory.path)
+    // The directory may be there, unsynced, from before a crash.
+    try Directory.sync(layout.jobs)
+    try Directory.removeTemporaries(in: directory.path)
+    try AtomicFile.write(envelope.json.serialized(pretty: true) + "\n", to: directory.job)
+    try AtomicFile.write(event.line + "\n", to: directory.events)
+    if let key = envelope.spec.queue.idempotencyKey {
+      try keys.take(key, envelope.submitter, for: envelope.id)
+    }
+    try queue.add(entry, to: state)
+  }
+
+  /// What becomes of a claimed job because of its idempotency key; nil leaves it to be committed.
+  func settleByKey(
+    _ job: SubmittedJob, _ file: SubmittedFile, _ claim: ClaimName
+  ) throws(SystemError) -> Outcome? {
+    guard let key = job.spec.queue.idempotencyKey else { return nil }
+    switch try keys.standing(of: key, file.owner, claim: claim.id) {
+    case .free: return nil
+    case .claimed(let first):
+      return .waiting(
+        name: claim.name, reason: "job \(first), which has the same key, comes first",
+        retryAfter: .seconds(1))
+    case .taken(let first):
+      // A job of another version cannot be compared, and counts as the same.
+      let bytes = try readFile(layout.jobDirectory(first).job)
+      if let envelope = try? Envelope.parse(bytes), envelope.job != job.original {
+        return try reject(
+          claim,
+          "$.queue.idempotency_key: job \(first) has the key \"\(key)\" and is another "
+            + "job; choose another key")
+      }
+      try finish(claim, job: first)
+      return .repeated(name: claim.name, job: first)
+    }
+  }
+
+  /// The number of the job that is meant; of several with one name it is the newest. By number
+  /// that is one look, by name one at every younger job.
+  private func number(
+    of reference: JobReference, before id: Int
+  ) throws(SystemError) -> Int? {
+    switch reference {
+    case .number(let job):
+      guard job < id, try queue.state(of: job) != nil else { return nil }
+      return job
+    case .name(let name):
+      let older = try Directory.names(in: layout.jobs).compactMap { Int($0) }.filter { $0 < id }
+      for job in older.sorted(by: >) {
+        guard try queue.state(of: job) != nil else { continue }
+        let bytes = try readFile(layout.jobDirectory(job).job)
+        if (try? Envelope.parse(bytes))?.spec.name == name { return job }
+      }
+      return nil
+    }
+  }
+
   /// Moves a claimed file to `rejected/`.
-  func reject(_ claim: ClaimName, _ reason: String) throws(SystemError) -> Outcome? {
+  func reject(_ claim: ClaimName, _ reason: String) throws(SystemError) -> Outcome {
     try reject(claim.file, from: layout.claim, as: claim.name, reason)
   }
 
@@ -46,7 +108,7 @@ extension Admission {
   /// goes.
   func reject(
     _ file: String, from directory: String, as name: String, _ reason: String
-  ) throws(SystemError) -> Outcome? {
+  ) throws(SystemError) -> Outcome {
     let source = directory + "/" + file
     let target = layout.rejected + "/" + Self.nameInRejected(name)
     try AtomicFile.write(reason + "\n", to: target + ".reason")
@@ -66,6 +128,8 @@ extension Admission {
   }
 
   /// Answers the submitter, then lets the claimed file go.
+  ///
+  /// - id: 0 where it was about no job.
   func finish(_ claim: ClaimName, job id: Int) throws(SystemError) {
     if let token = Submission.Token(fileName: claim.name) {
       try AtomicFile.write("\(id)\n", to: token.receipt(in: layout))

@@ -10,6 +10,8 @@ public import Jobs
 ///     STATE/queue/QUEUESTATE/ID    the job's queue entry; its state is the directory it is in
 ///     STATE/jobs/ID/               everything about the job itself
 ///     STATE/receipts/TOKEN         the number of the job that came as drop/submit-TOKEN.json
+///     STATE/keys/USER:KEY          the number of the job that the user submitted with that key
+///     STATE/paused                 who has paused the queue, and when, if it is paused
 ///     STATE/highest-id             the highest number ever given to a job
 ///     STATE/lock                   held by the one daemon of this spool
 ///     STATE/problem                what keeps that daemon from its work, if anything does
@@ -48,6 +50,10 @@ public struct SpoolLayout: Equatable, Sendable {
   public var jobs: String { state + "/jobs" }
   /// Answers to submissions.
   public var receipts: String { state + "/receipts" }
+  /// Idempotency keys, with the numbers of their jobs.
+  public var keys: String { state + "/keys" }
+  /// Who has paused the queue; there is no such file if it is not paused.
+  public var paused: String { state + "/paused" }
   /// The highest number ever given to a job.
   public var highestID: String { state + "/highest-id" }
   /// The lock of the spool's one daemon.
@@ -70,7 +76,7 @@ public struct SpoolLayout: Equatable, Sendable {
     try create(spool, mode: readable)
     try create(state, mode: readable)
     try create(drop, mode: dropMode)
-    try create(claim, mode: 0o700)
+    for path in [claim, keys] { try create(path, mode: 0o700) }
     for path in [rejected, jobs, receipts] { try create(path, mode: readable) }
     for jobState in JobState.allCases { try create(queue(jobState), mode: readable) }
     // Who made them may have died before these were synced.

@@ -88,6 +88,12 @@ public struct SpoolReader: Sendable {
     return String(decoding: text, as: UTF8.self).split(separator: "\n").first.map(String.init)
   }
 
+  /// Whether the queue is paused: no job starts; by whom and since when, as far as that is known.
+  public func pause() throws(SystemError) -> (isPaused: Bool, by: Pause?) {
+    let content = try content(layout.paused)
+    return (content != nil, content.flatMap { Pause($0) })
+  }
+
   private func content(_ path: String) throws(SystemError) -> [UInt8]? {
     do {
       return try readFile(path)

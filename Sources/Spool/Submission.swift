@@ -41,7 +41,8 @@ public enum Submission {
   public enum Outcome: Equatable, Sendable {
     /// The daemon has not decided on it.
     case pending
-    /// It is job number `job`, or a command about that job which was accepted.
+    /// It is job number `job`, or a command about that job which was accepted; 0 for a command
+    /// about the whole queue.
     case accepted(job: Int)
     /// It was refused.
     case rejected(reason: String)

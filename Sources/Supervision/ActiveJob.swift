@@ -10,8 +10,9 @@ package struct ActiveJob: Equatable, Sendable {
   var resumedAt: Int?
   /// Why the worker says the job cannot succeed.
   var failure: String?
-  /// The job that is still making the model that this one reads.
-  var waitsFor: Int?
+  /// The jobs that this one waits for: those that have not ended, and those that have ended
+  /// otherwise than was waited for.
+  var prerequisites: [Prerequisite]
   /// How often in a row the machine has failed the job.
   var setbacks = 0
 
@@ -54,10 +55,11 @@ package struct ActiveJob: Equatable, Sendable {
   init(_ summary: JobSummary, _ phase: Phase) {
     self.summary = summary
     self.phase = phase
+    prerequisites = summary.after.filter { !$0.isMet }
   }
 
   /// Whether the job runs as soon as there is room.
-  var isReady: Bool { phase == .queued && waitsFor == nil }
+  var isReady: Bool { phase == .queued && prerequisites.isEmpty }
 
   /// The job's place among those that are ready.
   var place: RunOrder.Place { RunOrder.Place(priority: summary.priority, id: summary.id) }

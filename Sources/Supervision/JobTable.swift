@@ -9,7 +9,7 @@ package struct JobTable: Sendable {
   private var engaged: Set<Int> = []
   /// The train jobs' numbers by name.
   private var makers: [String: Set<Int>] = [:]
-  /// The jobs that wait for another's model, by the number of that.
+  /// The jobs that wait for another one, by the number of that.
   private var waiting: [Int: Set<Int>] = [:]
 
   /// Setting a job adds it or replaces it, setting nil takes it out.
@@ -46,7 +46,7 @@ package struct JobTable: Sendable {
     makers[name]?.filter { $0 < id }.max()
   }
 
-  /// The jobs that wait for the model of job `id`, in the order of their numbers.
+  /// The jobs that wait for job `id`, in the order of their numbers.
   func waiting(for id: Int) -> [Int] { waiting[id]?.sorted() ?? [] }
 
   private mutating func note(_ job: ActiveJob) {
@@ -57,7 +57,7 @@ package struct JobTable: Sendable {
     case .deferred, .running, .stopping, .orphaned, .recording: engaged.insert(id)
     }
     if job.summary.kind == "train" { makers[job.summary.name, default: []].insert(id) }
-    if let maker = job.waitsFor { waiting[maker, default: []].insert(id) }
+    for earlier in job.prerequisites { waiting[earlier.job, default: []].insert(id) }
   }
 
   private mutating func forget(_ job: ActiveJob) {
@@ -67,9 +67,9 @@ package struct JobTable: Sendable {
     case .held: heldCount -= 1
     case .deferred, .running, .stopping, .orphaned, .recording: engaged.remove(id)
     }
-    if let maker = job.waitsFor {
-      waiting[maker]?.remove(id)
-      if waiting[maker]?.isEmpty == true { waiting[maker] = nil }
+    for earlier in job.prerequisites {
+      waiting[earlier.job]?.remove(id)
+      if waiting[earlier.job]?.isEmpty == true { waiting[earlier.job] = nil }
     }
     guard job.summary.kind == "train" else { return }
     makers[job.summary.name]?.remove(id)

@@ -56,7 +56,7 @@ extension Scheduler {
     switch job.phase {
     case .held:
       jobs[id]?.phase = .queued
-      return awaitModel(id)
+      return findMaker(id)
     case .stopping(.hold):
       jobs[id]?.phase = .stopping(.requeue)
       return []
@@ -77,14 +77,23 @@ extension Scheduler {
       return appear(summary, .queued)
     case .deferred:
       jobs[id]?.phase = .queued
-      return [.cancelTimer(.retry(id))] + awaitModel(id)
+      return [.cancelTimer(.retry(id))] + findMaker(id)
     case .recording:
       // The entry has moved though its move could not be synced, and has moved on since.
       jobs[id] = ActiveJob(summary, .queued)
-      return [.cancelTimer(.record(id))] + awaitModel(id)
-    case .queued, .held, .running, .stopping, .orphaned:
+      return [.cancelTimer(.record(id))] + findMaker(id)
+    case .queued:
+      // How the jobs that it waits for stand is known anew.
+      jobs[id] = ActiveJob(summary, .queued)
+      return findMaker(id)
+    case .held, .running, .stopping, .orphaned:
       return []
     }
+  }
+
+  mutating func pause(_ isPaused: Bool) -> [Action] {
+    self.isPaused = isPaused
+    return []
   }
 
   mutating func prioritize(_ id: Int, _ priority: Int) -> [Action] {

@@ -1,4 +1,4 @@
-// Jobs come, wait for others, run, and are left by their workers.
+// Jobs come, run, and are left by their workers.
 
 import Jobs
 
@@ -13,7 +13,7 @@ extension Scheduler {
     case .queued:
       jobs[id] = ActiveJob(summary, .queued)
       // Of the jobs of earlier, the one it waits for may be still to appear.
-      return life == .recovering ? [] : awaitModel(id)
+      return life == .recovering ? [] : findMaker(id)
     case .held:
       jobs[id] = ActiveJob(summary, .held)
       return []
@@ -24,20 +24,6 @@ extension Scheduler {
       jobs[id] = ActiveJob(summary, .orphaned(reason))
       return [.stopOrphan(id), .startTimer(.grace(id), after: policy.stopGrace)]
     }
-  }
-
-  /// Has a queued job wait for the train job that its model comes from, the newest one that is
-  /// meant, as long as that has not ended.
-  mutating func awaitModel(_ id: Int) -> [Action] {
-    guard var job = jobs[id], job.phase == .queued else { return [] }
-    switch job.summary.model {
-    case .job(let maker): job.waitsFor = maker < id && jobs[maker] != nil ? maker : nil
-    case .jobNamed(let name): job.waitsFor = jobs.newestMaker(of: name, before: id)
-    case .path, nil: return []
-    }
-    jobs[id] = job
-    let maker = job.waitsFor.flatMap { jobs[$0] }
-    return [.explain(id, maker.map { "waits for \($0.summary.title)" })]
   }
 
   mutating func scanned(_ retryAfter: Duration?, _ problem: String?) -> [Action] {
@@ -51,7 +37,7 @@ extension Scheduler {
   // MARK: Jobs run
 
   mutating func startWhatMayRun() -> [Action] {
-    guard life == .open else { return [] }
+    guard life == .open, !isPaused else { return [] }
     var room = policy.maxWorkers - jobs.atWork.count(where: \.hasWorker)
     var actions: [Action] = []
     while room > 0, var job = jobs.next() {

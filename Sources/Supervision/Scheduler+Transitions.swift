@@ -14,12 +14,10 @@ extension Scheduler {
   mutating func recorded(_ id: Int) -> [Action] {
     guard case .recording(let transition) = jobs[id]?.phase else { return [] }
     switch transition {
-    case .done: return ended(id, nil)
-    case .failed: return ended(id, "failed")
-    case .cancelled: return ended(id, "was cancelled")
-    case .queued:
-      jobs[id]?.phase = .queued
-      return []
+    case .done: return ended(id, .done)
+    case .failed: return ended(id, .failed)
+    case .cancelled: return ended(id, .cancelled)
+    case .queued: return enqueue(id)
     case .held:
       jobs[id]?.phase = .held
       return []
@@ -29,25 +27,13 @@ extension Scheduler {
     }
   }
 
-  /// Forgets a job and settles those that wait for its model.
+  /// Forgets a job and settles those that wait for it.
   ///
-  /// - misfortune: why there is none; nil lets them run.
-  private mutating func ended(_ id: Int, _ misfortune: String?) -> [Action] {
-    guard let maker = jobs[id] else { return [] }
+  /// - state: how it ended; nil if that is not known.
+  private mutating func ended(_ id: Int, _ state: JobState?) -> [Action] {
+    guard let job = jobs[id] else { return [] }
     jobs[id] = nil
-    var actions: [Action] = []
-    for waiting in jobs.waiting(for: id) {
-      guard var job = jobs[waiting] else { continue }
-      job.waitsFor = nil
-      guard job.phase == .queued, let misfortune else {
-        jobs[waiting] = job
-        actions.append(.explain(waiting, nil))
-        continue
-      }
-      let reason = "its model was to come from \(maker.summary.title), which \(misfortune)"
-      actions += record(waiting, job, .failed(reason: reason, logLines: []))
-    }
-    return actions
+    return settleWaiting(for: job, state)
   }
 
   mutating func recordFailed(_ id: Int, _ reason: String) -> [Action] {
@@ -69,7 +55,13 @@ extension Scheduler {
 
   mutating func retry(_ id: Int) -> [Action] {
     guard case .deferred = jobs[id]?.phase else { return [] }
+    return enqueue(id)
+  }
+
+  /// Has a job that was on its way elsewhere run when there is room.
+  private mutating func enqueue(_ id: Int) -> [Action] {
     jobs[id]?.phase = .queued
-    return []
+    // What it waits for may have ended meanwhile.
+    return jobs[id]?.prerequisites.isEmpty == false ? considerWaiting(id) : []
   }
 }

@@ -4,11 +4,11 @@
 // be done, in order. The supervisor performs the actions and feeds their answers back as events
 // before it takes the next event from outside. The whole table of phase × event is below; what
 // is not in it (a timer of a phase gone by, a message of a worker that has ended) changes nothing.
-// Here is the daemon's own life; what becomes of jobs is in Scheduler+Jobs and
+// Here is the daemon's own life; what becomes of jobs is in Scheduler+Jobs, Scheduler+Waiting and
 // Scheduler+Transitions, what people ask for in Scheduler+Commands.
 //
 // Promises: at most one worker a job and `maxWorkers` in all; jobs start by priority and then by
-// number, a job that needs another's model after that one's end; no job is forgotten before its
+// number, a job that waits for others after their ends; no job is forgotten before its
 // end is on disk; what the machine does wrong never ends a job.
 
 import Jobs
@@ -19,6 +19,8 @@ package struct Scheduler: Sendable {
   package internal(set) var jobs = JobTable()
   private(set) var life = Life.recovering
   private var saidReady = false
+  /// Whether somebody wants no job started.
+  var isPaused = false
   /// Whether another request to stop means not to wait.
   private var mayHurry = false
   /// Why `drop/` could not be worked through the last time.
@@ -52,6 +54,7 @@ package struct Scheduler: Sendable {
     case .began, .timer(.recover): life == .recovering ? [.recover] : []
     case .recoveryFailed(let reason): recoveryFailed(reason)
     case .appeared(let summary, let standing): appear(summary, standing)
+    case .paused(let isPaused): pause(isPaused)
     case .opened: open()
     case .dropChanged, .timer(.rescan): life == .open ? [.scanDrop] : []
     case .scanned(let retryAfter, let problem): scanned(retryAfter, problem)
@@ -83,7 +86,7 @@ package struct Scheduler: Sendable {
     guard life == .recovering else { return [] }
     life = .open
     spoolProblem = nil
-    return sayReady() + [.scanDrop] + jobs.ids.flatMap { awaitModel($0) }
+    return sayReady() + [.scanDrop] + jobs.ids.flatMap { findMaker($0) }
   }
 
   /// A full disk at the start is no reason to be restarted again and again: the daemon is there,
@@ -152,7 +155,7 @@ package struct Scheduler: Sendable {
     }
     let status = StatusLine(
       atWork: jobs.atWork, queued: jobs.queuedCount, held: jobs.heldCount, problem: spoolProblem,
-      isStopping: life == .stopping || life == .ended
+      isPaused: isPaused, isStopping: life == .stopping || life == .ended
     ).description
     if status != lastStatus {
       lastStatus = status

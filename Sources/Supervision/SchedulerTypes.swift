@@ -1,6 +1,7 @@
 // The vocabulary between the scheduler, which decides, and the supervisor, which acts.
 
 package import Jobs
+package import Spool
 
 /// What the scheduler knows of a job when it first hears of it.
 package struct JobSummary: Equatable, Sendable {
@@ -13,10 +14,12 @@ package struct JobSummary: Equatable, Sendable {
   package var crashes: Int
   /// The model the job reads: it waits for a job that is still making it.
   package var model: ModelReference?
+  /// The jobs it waits for, as far as it is not known that they have ended as they should.
+  package var after: [Prerequisite]
 
   package init(
     id: Int, kind: String, name: String, priority: Int = 0, crashes: Int = 0,
-    model: ModelReference? = nil
+    model: ModelReference? = nil, after: [Prerequisite] = []
   ) {
     self.id = id
     self.kind = kind
@@ -24,10 +27,46 @@ package struct JobSummary: Equatable, Sendable {
     self.priority = priority
     self.crashes = crashes
     self.model = model
+    self.after = after
+  }
+
+  /// Whether there can be jobs that this one waits for.
+  var mayWait: Bool {
+    switch model {
+    case .job, .jobNamed: true
+    case .path, nil: !after.isEmpty
+    }
   }
 
   /// `job 3 (train fashion-mnist)`.
   var title: String { "job \(id) (\(kind) \(name))" }
+}
+
+/// A job that another one waits for.
+package struct Prerequisite: Equatable, Sendable {
+  package var job: Int
+  /// The end that is waited for.
+  package var when: Dependency.Condition
+  package var fate: Fate
+  /// Whether it is waited for because of its model, and not because the job's file says so.
+  var isMaker = false
+
+  /// What is known of the job.
+  package enum Fate: Equatable, Sendable {
+    /// It has not ended.
+    case open
+    case ended(JobState)
+    /// There is no such job any more.
+    case gone
+  }
+
+  package init(job: Int, when: Dependency.Condition, fate: Fate = .open) {
+    self.job = job
+    self.when = when
+    self.fate = fate
+  }
+
+  var isMet: Bool { if case .ended(let state) = fate { when.isMet(by: state) } else { false } }
 }
 
 /// How a job stands when it appears.
@@ -115,6 +154,8 @@ package enum Event: Equatable, Sendable {
   case recoveryFailed(reason: String)
   /// A job was admitted, or found at the start.
   case appeared(JobSummary, Standing)
+  /// Whether no job is to be started, which is noted on disk.
+  case paused(Bool)
   /// Every job of earlier has appeared: the daemon is open for work.
   case opened
   /// Something changed in `drop/`.
@@ -164,8 +205,9 @@ package enum Action: Equatable, Sendable {
   /// Asks a worker of an earlier daemon to stop, and watches its lock; answered by `orphanGone`.
   case stopOrphan(Int)
   case killOrphan(Int)
-  /// Writes into the queued job's entry why it waits; nil: only for room.
-  case explain(Int, String?)
+  /// Writes into the queued job's entry why it waits, nil: only for room; and which of the jobs
+  /// that its file names it still waits for.
+  case explain(Int, String?, after: [QueueEntry.Dependency])
   /// Writes into the job's history that it is being cancelled.
   case noteCancellation(Int)
   /// Writes a transition; answered by `recorded`, `recordFailed` or `vanished`.

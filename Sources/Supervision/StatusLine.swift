@@ -11,6 +11,7 @@ package struct StatusLine: CustomStringConvertible {
   let held: Int
   /// What keeps the daemon from writing its state, if anything does.
   let problem: String?
+  let isPaused: Bool
   let isStopping: Bool
 
   package var description: String {
@@ -18,6 +19,7 @@ package struct StatusLine: CustomStringConvertible {
     if queued > 0 { parts.append("\(queued) queued") }
     if held > 0 { parts.append("\(held) held") }
     parts += atWork.compactMap(setback)
+    if isPaused { parts.append("paused") }
     if let problem { parts.append(problem) }
     if parts.isEmpty { parts.append(isStopping ? "no job running" : "idle") }
     return (isStopping ? "stopping: " : "") + parts.joined(separator: "; ")

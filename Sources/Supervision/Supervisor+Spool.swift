@@ -22,7 +22,8 @@ extension Supervisor {
           events.append(.appeared(try summary(entry), standing))
         }
       }
-      return events + [.opened]
+      let isPaused = try Directory.exists(setup.layout.paused)
+      return events + [.paused(isPaused), .opened]
     } catch {
       logOnce("\(error)", about: "recovery")
       return [.recoveryFailed(reason: error.description)]
@@ -63,12 +64,13 @@ extension Supervisor {
       switch outcome {
       case .admitted(let envelope, let entry, in: let state):
         guard let standing = Standing(entry, in: state) else { continue }
-        events.append(.appeared(JobSummary(entry, envelope), standing))
+        events.append(.appeared(summary(entry, envelope), standing))
       case .commanded(.job(let id, let command), by: _): events.append(event(command, id))
+      case .commanded(.queue(let command), by: _): events.append(.paused(command == .pause))
       case .revived(let entry, let envelope, by: _):
         append(.retried, to: entry.id, attempt: entry.attempt)
-        events.append(.revived(JobSummary(entry, envelope)))
-      case .rejected: break
+        events.append(.revived(summary(entry, envelope)))
+      case .repeated, .rejected: break
       case .waiting(_, _, let time): retryAfter = min(time, retryAfter ?? time)
       case .blocked(let name, let reason):
         problem = printable(reason)
@@ -97,9 +99,13 @@ extension Supervisor {
     switch outcome {
     case .admitted(let envelope, let entry, in: _):
       setup.log.info(
-        "\(JobSummary(entry, envelope).title) admitted from user \(envelope.submitter)")
+        "\(summary(entry, envelope).title) admitted from user \(envelope.submitter)")
     case .commanded(.job(let id, let command), let user):
       setup.log.info("job \(id): \(command) by user \(user)")
+    case .commanded(.queue(let command), let user):
+      setup.log.notice("\(command) of the queue by user \(user)")
+    case .repeated(let name, let job):
+      setup.log.info("\(printable(name)) is job \(job), by its idempotency key")
     case .revived(let entry, _, let user):
       setup.log.info("job \(entry.id): retry by user \(user)")
     case .rejected(let name, let reason):
@@ -174,12 +180,15 @@ extension Supervisor {
     return .vanished(id)
   }
 
-  /// Writes into a queued job's entry why it waits, on which nothing depends.
-  func explain(_ id: Int, _ reason: String?) {
+  /// Writes into a queued job's entry why it waits, and what for. If that fails, the next daemon
+  /// looks again how the jobs that it waited for have ended.
+  func explain(_ id: Int, _ reason: String?, _ after: [QueueEntry.Dependency]) {
     do {
-      guard var entry = try queue.entry(id, in: .queued), entry.reason != reason else { return }
-      entry.reason = reason
-      try queue.update(entry, in: .queued)
+      guard let entry = try queue.entry(id, in: .queued) else { return }
+      var new = entry
+      new.reason = reason
+      new.after = after
+      if new != entry { try queue.update(new, in: .queued) }
     } catch {
       setup.log.warning("the entry of job \(id) does not say why it waits: \(error)")
     }
@@ -220,21 +229,32 @@ extension Supervisor {
   private func summary(_ entry: QueueEntry) throws(SystemError) -> JobSummary {
     let bytes = try readFile(setup.layout.jobDirectory(entry.id).job)
     do {
-      return JobSummary(entry, try Envelope.parse(bytes))
+      return summary(entry, try Envelope.parse(bytes))
     } catch {
       setup.log.warning("job \(entry.id): \(error)")
-      return JobSummary(entry, nil)
+      return summary(entry, nil)
     }
   }
-}
 
-extension JobSummary {
   /// - envelope: nil if it is unreadable. The worker cannot read it either, and fails the job with
   ///   all that is to be said.
-  init(_ entry: QueueEntry, _ envelope: Envelope?) {
-    self.init(
+  private func summary(_ entry: QueueEntry, _ envelope: Envelope?) -> JobSummary {
+    JobSummary(
       id: entry.id, kind: envelope?.spec.kind ?? "job", name: envelope?.spec.name ?? "unreadable",
-      priority: entry.priority, crashes: entry.crashes, model: envelope?.spec.work.model)
+      priority: entry.priority, crashes: entry.crashes, model: envelope?.spec.work.model,
+      after: entry.after.map { .init(job: $0.job, when: $0.when, fate: fate(of: $0.job)) })
+  }
+
+  /// What has become of a job that another one waits for. Where that cannot be found out now, it
+  /// counts as not over; the next daemon looks again.
+  private func fate(of id: Int) -> Prerequisite.Fate {
+    do {
+      guard let state = try queue.state(of: id) else { return .gone }
+      return state.isFinal ? .ended(state) : .open
+    } catch {
+      setup.log.warning("\(error)")
+      return .open
+    }
   }
 }
 

@@ -17,6 +17,7 @@ extension Supervisor {
       var entry = found
       entry.notBefore = nil
       entry.reason = nil
+      entry.after = []
       try queue.move(entry, from: state, to: .running)
       let request = SpawnRequest(
         executable: setup.worker,

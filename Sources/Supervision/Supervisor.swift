@@ -206,7 +206,7 @@ public final class Supervisor {
     case .killWorker(let id): killWorker(id)
     case .stopOrphan(let id): return stopOrphan(id)
     case .killOrphan(let id): killOrphan(id)
-    case .explain(let id, let reason): explain(id, reason)
+    case .explain(let id, let reason, let after): explain(id, reason, after)
     case .noteCancellation(let id): noteCancellation(id)
     case .saveProgress(let id, let progress): saveProgress(id, progress)
     case .startTimer(let timer, let delay): timers.start(timer, after: delay)

@@ -28,9 +28,10 @@ struct Ddpmctl: ParsableCommand {
       CommandGroup(
         name: "The queue",
         subcommands: [
-          Cancel.self, Hold.self, Release.self, Retry.self, Prioritize.self,
+          Cancel.self, Retry.self, Hold.self, Release.self, Prioritize.self,
         ]),
-      CommandGroup(name: "The daemon", subcommands: [Status.self]),
+      CommandGroup(
+        name: "The daemon", subcommands: [Status.self, Pause.self, Drain.self, Resume.self]),
       CommandGroup(name: "Models", subcommands: [Model.self]),
       CommandGroup(name: "Job files", subcommands: [Validate.self, Schema.self]),
     ])

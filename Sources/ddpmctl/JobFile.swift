@@ -15,7 +15,9 @@ struct JobFile {
   /// Reads a file, or standard input for `-`. Relative paths in it are taken from its folder.
   ///
   /// Throws: `Refusal` with everything that is wrong with the file, a line each.
-  init(_ path: String) throws {
+  ///
+  /// - options: What the command line adds to it.
+  init(_ path: String, options: QueueOptions? = nil) throws {
     let name = path == "-" ? "standard input" : path
     self.name = name
     let bytes: [UInt8]
@@ -31,7 +33,8 @@ struct JobFile {
     do {
       let original = try JSONValue(parsing: bytes)
       let folder = path == "-" ? nil : path.lastIndex(of: "/").map { String(path[..<$0]) }
-      let json = original.makingPathsAbsolute(in: absolutePath(folder ?? "."))
+      let resolved = original.makingPathsAbsolute(in: absolutePath(folder ?? "."))
+      let json = options?.applied(to: resolved) ?? resolved
       self.spec = try JobSpec(json: json)
       self.bytes = json == original ? bytes : Array((json.serialized(pretty: true) + "\n").utf8)
     } catch let error as JSONError {

@@ -6,13 +6,17 @@ import StrictJSON
 struct JobView {
   let job: SpoolReader.Job
   let directory: JobDirectory
-  private let isServed: Bool
+  /// What a queued job waits for when nothing else is known.
+  private let bottleneck: String
   /// Whether the job says that it runs, but nothing runs it.
   let isInterrupted: Bool
 
-  init(_ job: SpoolReader.Job, in layout: SpoolLayout, isServed: Bool) {
+  /// - isServed: Whether there is a daemon.
+  /// - isPaused: Whether the daemon starts no jobs.
+  init(_ job: SpoolReader.Job, in layout: SpoolLayout, isServed: Bool, isPaused: Bool) {
     self.job = job
-    self.isServed = isServed
+    bottleneck =
+      isPaused ? "the queue is paused" : isServed ? "waits for a worker" : "waits for ddpmd"
     isInterrupted = job.state == .running && !isServed
     directory = layout.jobDirectory(job.id)
   }
@@ -62,7 +66,7 @@ struct JobView {
   /// The reason; for every job that waits there is one.
   var explanation: String? {
     switch job.state {
-    case .queued: reason ?? (isServed ? "waits for a worker" : "waits for ddpmd")
+    case .queued: reason ?? bottleneck
     case .held: reason ?? "until it is released"
     case .running, .deferred, .done, .failed, .cancelled: reason
     }

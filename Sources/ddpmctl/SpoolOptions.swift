@@ -65,7 +65,9 @@ struct SpoolOptions: ParsableArguments {
   }
 
   func view(_ job: SpoolReader.Job) -> JobView {
-    JobView(job, in: layout, isServed: job.state.isFinal || hasDaemon)
+    JobView(
+      job, in: layout, isServed: job.state.isFinal || hasDaemon,
+      isPaused: job.state == .queued && (try? reader.pause().isPaused) == true)
   }
 
   /// Whether a daemon serves the spool. Not knowing counts as yes: no false alarm.

@@ -91,7 +91,8 @@ import Testing
       .appeared(JobSummary(id: 2, kind: "sample", name: "a", model: .job(1)), .held))
     _ = scheduler.handle(.appeared(train(1), .queued))
     let actions = scheduler.handle(.released(2))
-    #expect(actions == [.explain(2, "waits for job 1 (train fashion)"), status(actions)])
+    #expect(
+      actions == [.explain(2, "waits for job 1 (train fashion)", after: []), status(actions)])
     _ = scheduler.handle(.exited(1, report(code: 0)))
     #expect(scheduler.handle(.recorded(1)).started == [2])
   }
@@ -104,6 +105,23 @@ import Testing
     _ = scheduler.handle(.recordFailed(2, reason: "no space"))
     let actions = scheduler.handle(.released(2))
     #expect(actions.starts(with: [.cancelTimer(.record(2)), .record(2, .queued)]))
+  }
+
+  /// Meanwhile what it waited for has ended otherwise than it should.
+  @Test func aJobThatCannotBeHeldYetHearsOfEndsToo() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    let job = JobSummary(
+      id: 2, kind: "train", name: "a", after: [Prerequisite(job: 1, when: .ok)])
+    _ = scheduler.handle(.appeared(job, .queued))
+    _ = scheduler.handle(.holdRequested(2))
+    _ = scheduler.handle(.recordFailed(2, reason: "no space"))
+    _ = scheduler.handle(.exited(1, report(code: 65)))
+    _ = scheduler.handle(.recorded(1))
+    _ = scheduler.handle(.released(2))
+    let reason = "it was to run once job 1 is done, but that failed"
+    #expect(
+      scheduler.handle(.recorded(2)).first == .record(2, .failed(reason: reason, logLines: [])))
   }
 
   @Test func anOrphanIsHeldOrRunsAgain() {

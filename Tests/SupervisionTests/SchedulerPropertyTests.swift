@@ -25,6 +25,11 @@ private struct World {
   var ended: Set<Int> = []
   /// Jobs somebody has asked to hold and not released since.
   var held: Set<Int> = []
+  var isPaused = false
+  /// Jobs that have ended at least once.
+  var hasEnded: Set<Int> = []
+  /// What a job has to wait for.
+  var mustEnd: [Int: Set<Int>] = [:]
   var timers: Set<SchedulerTimer> = []
   var exited = false
   var nextID = 1
@@ -40,12 +45,18 @@ private struct World {
   mutating func step(_ random: inout SplitMix) {
     let id = Int.random(in: 1...max(1, nextID - 1), using: &random)
     let diskWorks = Bool.random(using: &random)
-    switch Int.random(in: 0..<12, using: &random) {
+    switch Int.random(in: 0..<13, using: &random) {
     case 0, 1:
       submitted.insert(nextID)
       let summary = JobSummary(
         id: nextID, kind: "sample", name: "job",
-        model: Bool.random(using: &random) ? .job(id) : nil)
+        model: Bool.random(using: &random) ? .job(id) : nil,
+        after: prerequisites(before: nextID, &random))
+      var earlier = Set(summary.after.map(\.job))
+      if case .job(let maker)? = summary.model, maker < nextID, !ended.contains(maker) {
+        earlier.insert(maker)
+      }
+      mustEnd[nextID] = earlier
       nextID += 1
       send(.appeared(summary, .queued)) { _ in diskWorks }
     case 2: send(.cancelRequested(id)) { _ in diskWorks }
@@ -56,10 +67,14 @@ private struct World {
       held.remove(id)
       send(.released(id)) { _ in diskWorks }
     case 10: send(.prioritized(id, Int.random(in: -9...9, using: &random))) { _ in diskWorks }
+    case 12:
+      isPaused = Bool.random(using: &random)
+      send(.paused(isPaused)) { _ in diskWorks }
     case 11:
       guard let job = ended.randomElement(using: &random) else { return }
       ended.remove(job)
       held.remove(job)
+      mustEnd[job] = nil
       send(.revived(JobSummary(id: job, kind: "sample", name: "job"))) { _ in diskWorks }
     case 3: send(.message(id, .progress(Progress(step: 1, steps: 9)))) { _ in diskWorks }
     case 4, 5:
@@ -74,8 +89,20 @@ private struct World {
     }
   }
 
+  /// Some jobs below `id` to wait for, not ended yet.
+  private func prerequisites(before id: Int, _ random: inout SplitMix) -> [Prerequisite] {
+    (0..<Int.random(in: 0...2, using: &random)).compactMap { _ in
+      guard id > 1, let when = Dependency.Condition.allCases.randomElement(using: &random)
+      else { return nil }
+      let job = Int.random(in: 1..<id, using: &random)
+      return hasEnded.contains(job) ? nil : Prerequisite(job: job, when: when)
+    }
+  }
+
   /// Lets everything run to its end, with a disk that works.
   mutating func finish() {
+    isPaused = false
+    send(.paused(false)) { _ in true }
     for id in held.sorted() {
       held.remove(id)
       send(.released(id)) { _ in true }
@@ -103,6 +130,8 @@ private struct World {
           #expect(!workers.contains(id), "two workers for one job")
           #expect(!ended.contains(id), "a job runs after its end")
           #expect(!held.contains(id), "a held job runs")
+          #expect(!isPaused, "a job starts though the queue is paused")
+          #expect(mustEnd[id, default: []].isSubset(of: hasEnded), "a job does not wait")
           if diskWorks(id) {
             workers.insert(id)
           } else {
@@ -119,7 +148,9 @@ private struct World {
             break
           }
           switch transition {
-          case .done, .failed, .cancelled: ended.insert(id)
+          case .done, .failed, .cancelled:
+            ended.insert(id)
+            hasEnded.insert(id)
           case .queued, .deferred, .held: break
           }
           events.append(.recorded(id))
@@ -127,7 +158,7 @@ private struct World {
         case .cancelTimer(let timer): timers.remove(timer)
         case .scanDrop: events.append(.scanned(retryAfter: nil, problem: nil))
         case .exit: exited = true
-        case .explain(let id, _): #expect(!workers.contains(id) && !ended.contains(id))
+        case .explain(let id, _, _): #expect(!workers.contains(id) && !ended.contains(id))
         case .recover, .saveProgress, .notify, .showProblem, .noteCancellation, .stopOrphan,
           .killOrphan:
           break

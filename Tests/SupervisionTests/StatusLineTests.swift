@@ -73,7 +73,10 @@ import Testing
   private func line(
     _ jobs: [ActiveJob], queued: Int = 0, problem: String? = nil, isStopping: Bool = false
   ) -> String {
-    StatusLine(atWork: jobs, queued: queued, held: 0, problem: problem, isStopping: isStopping)
-      .description
+    StatusLine(
+      atWork: jobs, queued: queued, held: 0, problem: problem, isPaused: false,
+      isStopping: isStopping
+    )
+    .description
   }
 }

@@ -253,6 +253,55 @@ import Testing
     #expect(try spool.history(id) == [.admitted, .released, .started, .finished])
   }
 
+  // MARK: Waiting for others, and for the queue
+
+  @Test func aJobWaitsForOthersAcrossRestarts() async throws {
+    let spool = try TestSpool(
+      worker: #"case "$1" in */1) "# + Script.once(Script.workUntilStopped, then: "exit 65")
+        + " ;; esac; " + Script.finish)
+    let first = try TestDaemon(spool, maxWorkers: 4)
+    let early = try await spool.submitJob("early")
+    let fails = try await spool.submitJob("a", queue: #"{"after": [{"job": "early"}]}"#)
+    let runs = try await spool.submitJob(
+      "b", queue: #"{"after": [{"job": 1, "when": "not ok"}]}"#)
+    try await spool.waitFor(file: spool.directory(early).path + "/up")
+    #expect(try spool.job(fails)?.entry.reason == "waits for job 1 (sample early)")
+    await first.stop()
+    let second = try TestDaemon(spool, maxWorkers: 4)
+    try await spool.waitFor(runs, .done)
+    try await spool.waitFor(fails, .failed)
+    #expect(
+      try spool.job(fails)?.entry.reason
+        == "it was to run once job 1 (sample early) is done, but that failed")
+    await second.stop()
+    // What it waited for is known also after a restart, and it fails anew.
+    _ = try spool.submit(commandFile("retry", fails))
+    let third = try TestDaemon(spool)
+    try await until("it fails again") {
+      try spool.history(fails) == [.admitted, .failed, .retried, .failed]
+    }
+    await third.stop()
+    #expect(
+      try spool.job(fails)?.entry.reason == "it was to run once job 1 is done, but that failed")
+  }
+
+  @Test func aPauseOutlivesTheDaemon() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let first = try TestDaemon(spool)
+    let pause = try spool.submit(#"{"schema": "ddpm.command/1", "command": "pause"}"#)
+    #expect(try await spool.accepted(pause) == 0)
+    let id = try await spool.submitJob()
+    await first.stop()
+    let second = try TestDaemon(spool)
+    try await until("it says so") {
+      second.messages.all.contains("STATUS=1 queued; paused")
+    }
+    #expect(try spool.job(id)?.state == .queued)
+    _ = try spool.submit(#"{"schema": "ddpm.command/1", "command": "resume"}"#)
+    try await spool.waitFor(id, .done)
+    await second.stop()
+  }
+
   // MARK: The daemon's ends and beginnings
 
   @Test func aStoppedDaemonsJobsGoOnWithTheNext() async throws {

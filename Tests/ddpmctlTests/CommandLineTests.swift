@@ -199,6 +199,34 @@ import Testing
     #expect(try ddpmctl("show", "a").output.contains("Priority"))
   }
 
+  @Test func theCommandLineAddsToTheJobsFile() throws {
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    let file = try bench.file(Bench.job(named: "x"))
+    #expect(try ddpmctl("submit", file).output == "1\n")
+    let words = ["--priority", "7", "--hold", "--after", "1", "--after", "x", "--key", "k"]
+    for _ in 0..<2 {
+      #expect(try bench.run(["submit", file] + words).output == "2\n", "one key is one job")
+    }
+    let found = try #require(try JobQueue(bench.layout).find(2))
+    #expect(found.state == .held && found.entry.priority == 7)
+    #expect(found.entry.after == [.init(job: 1, when: .ok), .init(job: 1, when: .ok)])
+    let wrong = try bench.run(["submit", file, "--key", "a b"])
+    #expect(wrong.code == 65 && wrong.errors.contains("$.queue.idempotency_key"))
+  }
+
+  @Test func aPauseIsShownUntilTheQueueIsResumed() throws {
+    try bench.admit("a", .queued)
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    #expect(try ddpmctl("drain").errors.contains("nothing runs, and no more jobs start"))
+    #expect(try ddpmctl("status").output.contains("  paused by "))
+    #expect(try ddpmctl("list").output.hasSuffix("  the queue is paused\n"))
+    #expect(try JSONValue(parsing: ddpmctl("status", "--json").output)["paused"] == true)
+    #expect(try ddpmctl("resume").errors == "jobs start again\n")
+    #expect(try !ddpmctl("status").output.contains("paused"))
+  }
+
   @Test func logsFollowAJobToItsEnd() throws {
     try bench.admit("a", .queued)
     let log = bench.layout.jobDirectory(1).log

@@ -17,6 +17,7 @@ struct Status: ParsableCommand {
     try spool.requireSpool()
     let daemon = try attempt { try spool.reader.daemon() }
     let problem = try attempt { try spool.reader.daemonProblem() }
+    let pause = try attempt { try spool.reader.pause() }
     let jobs = try attempt { try spool.reader.jobs() }
     let running = jobs.filter { $0.state == .running }.map(spool.view)
     let waiting = jobs.filter { $0.state != .running && !$0.state.isFinal }.map(spool.view)
@@ -32,7 +33,8 @@ struct Status: ParsableCommand {
         "daemon": daemon.map {
           ["pid": .integer($0), "problem": problem.map { .string($0) } ?? nil]
         } ?? nil,
-        "jobs": .object(counts), "running": .array(running.map(\.json)),
+        "paused": .bool(pause.isPaused), "jobs": .object(counts),
+        "running": .array(running.map(\.json)),
         "waiting_files": arrived.map { .integer($0) } ?? nil,
         "rejected_files": .integer(refused), "spool": .string(spool.layout.spool),
         "state": .string(spool.layout.state),
@@ -44,6 +46,10 @@ struct Status: ParsableCommand {
       daemon.map { "ddpmd is running (process \($0))" }
         ?? "ddpmd is not running; start it with: \(spool.startCommand)")
     if let problem { print("  \(problem)") }
+    if pause.isPaused {
+      let who = pause.by.map { " by \(userName($0.user)) since \($0.since)" } ?? ""
+      print("  paused\(who): no job starts until: \(spool.command("resume"))")
+    }
     for view in running {
       let progress = view.progressLine.map { $0.facts.joined(separator: ", ") } ?? "starting"
       print("  \(view.title): \(view.isInterrupted ? view.stateAndReason : progress)")

@@ -14,6 +14,8 @@ struct Submit: ParsableCommand {
 
   @OptionGroup var spool: SpoolOptions
 
+  @OptionGroup(title: "The job's place in the queue") var queue: QueueOptions
+
   @Flag(help: "Show the job's progress and end as it ends.")
   var wait = false
 
@@ -21,7 +23,7 @@ struct Submit: ParsableCommand {
   var file: String
 
   func run() throws {
-    let file = try JobFile(file)
+    let file = try JobFile(file, options: queue)
     try spool.createSpool()
     for sentence in file.missingFiles { say("warning: \(sentence)") }
     if let (key, model) = file.model, let doubt = try spool.doubt(about: model) {
