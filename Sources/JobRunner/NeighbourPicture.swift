@@ -28,8 +28,11 @@ struct NeighbourPicture {
   }
 
   /// Searches and writes both files. Throws `JobFailure.stopped` if stopped meanwhile.
-  func write(_ store: SampleStore, to folder: String, shouldStop: () -> Bool) throws {
+  func write(
+    _ store: SampleStore, to folder: String, shouldStop: () -> Bool, log: (String) -> Void
+  ) throws {
     let samples = try store.first(spec.samples)
+    log("looks for the neighbours of \(samples.count) images among \(search.dataset.count)")
     let found = try search.neighbours(of: samples, shouldStop: shouldStop)
     var (pictures, captions): ([Image], [String]) = ([], [])
     for (index, (sample, neighbours)) in zip(samples, found).enumerated() {
@@ -38,7 +41,7 @@ struct NeighbourPicture {
       for neighbour in neighbours {
         let image = try search.dataset.image(neighbour.index)
         pictures.append(neighbour.isMirrored ? image.mirrored : image)
-        captions.append("\((neighbour.distance * 100).rounded() / 100)")
+        captions.append(hundredths(neighbour.distance))
       }
     }
     // As many as are wanted, or as there are.
@@ -65,4 +68,10 @@ struct NeighbourPicture {
       "samples": .array(samples),
     ]
   }
+}
+
+/// The number with two places behind the point.
+private func hundredths(_ value: Double) -> String {
+  let (units, rest) = Int((100 * value).rounded()).quotientAndRemainder(dividingBy: 100)
+  return "\(units).\(rest < 10 ? "0" : "")\(rest)"
 }

@@ -144,7 +144,8 @@ final class SampleJob {
     try plan.writePicture(of: store, to: results.path)
     try strip.write(
       store, to: results.path, withArray: spec.output.formats.contains(.npy))
-    try neighbours?.write(store, to: results.path, shouldStop: context.shouldStop)
+    try neighbours?.write(
+      store, to: results.path, shouldStop: context.shouldStop, log: context.log)
     if context.shouldStop() { throw JobFailure.stopped }
     var inputs = inputs.json
     classes?.describe(count: plan.count, in: &inputs)

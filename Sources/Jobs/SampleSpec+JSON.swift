@@ -97,7 +97,7 @@ extension OutputSpec {
         "formats", \.formats, .array(of: .choice, count: 1...3),
         "PNG files, one samples.npy (uint8 N×H×W×C), one grid.png."),
       Field(
-        "progressive", \.progressive, .integer(0...100),
+        "progressive", \.progressive, .integer(0...50),
         "A picture progressive.png of the first images: the noise, so many of the images that the "
           + "network saw in it along the way, and the sample."),
     ],

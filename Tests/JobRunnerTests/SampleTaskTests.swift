@@ -192,7 +192,7 @@ struct SampleTaskTests {
         spec.count = 10
         spec.batchSize = 3
         spec.sampler = sampler
-        spec.output.progressive = 100
+        spec.output.progressive = 50
       })
     #expect(try jobs.run(2, threads: 2).code == WorkerExit.finished)
     let samples = try images(jobs, 2)

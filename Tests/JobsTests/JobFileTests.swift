@@ -197,7 +197,7 @@ import Testing
       (["output", "formats"], [], "$.output.formats: found an array of 0 elements"),
       (["initial_noise"], "x.npy", #"$.initial_noise: found "x.npy", allowed is an absolute path"#),
       (["count"], nil, #"$: the key "count" is missing"#),
-      (["output", "progressive"], 101, "$.output.progressive: found 101"),
+      (["output", "progressive"], 51, "$.output.progressive: found 51"),
       (["task"], [:], #"$.task: the key "type" is missing"#),
       (["task"], ["type": "paint"], #"$.task.type: found "paint""#),
       (
