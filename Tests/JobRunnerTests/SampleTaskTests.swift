@@ -213,11 +213,17 @@ struct SampleTaskTests {
 
   // MARK: Neighbours
 
-  /// The brute-force oracle, in Double and over all pairs.
+  /// The brute-force oracle, in Double and over all pairs. Of the data set's images, more than a
+  /// thread takes at a time, each is there twice or thrice.
   @Test(arguments: [false, true])
   func neighboursAreTheNearest(mirrored: Bool) throws {
     let jobs = try jobsWithModel()
-    try jobs.writeDataset(count: 15)
+    try unsafe writeNpy(to: jobs.dataset, shape: [300, 8, 8, 1]) {
+      (index, pixels: UnsafeMutableBufferPointer<UInt8>) in
+      for i in 0..<64 {
+        unsafe pixels[i] = UInt8(truncatingIfNeeded: (i + 1) * (index % 130) * 7)
+      }
+    }
     try jobs.add(
       2,
       jobs.sample(.job(1)) { spec in
