@@ -63,26 +63,25 @@ struct CIFARDataset: Dataset {
 
   /// The images' classes, under these names or those that the data set has.
   func readLabels(names: [String]?) throws(DatasetError) -> Labels {
+    let published = try Self.publishedNames(beside: files[0].path) ?? (0..<10).map(String.init)
+    let names = names ?? published
     var numbers: [Int] = []
     for file in files {
+      var batch: [Int] = []
       do throws(TensorFileError) {
         for record in stride(from: 0, to: file.size, by: Self.recordSize) {
-          numbers.append(Int(try file.bytes(at: record, count: 1)[0]))
+          batch.append(Int(try file.bytes(at: record, count: 1)[0]))
         }
       } catch {
         throw DatasetError(file.path, error)
       }
+      numbers += try Labels(batch, names: names, path: file.path).numbers
     }
-    let first = files[0].path
-    let published = try Self.publishedNames(beside: first) ?? (0..<10).map(String.init)
-    return try Labels(numbers, names: names ?? published, path: first)
+    return Labels(classes: names, numbers: numbers)
   }
 
   private static func publishedNames(beside batch: String) throws(DatasetError) -> [String]? {
-    let path =
-      (batch.split(separator: "/", omittingEmptySubsequences: false).dropLast() + [
-        "batches.meta.txt"
-      ]).joined(separator: "/")
+    let path = batch.replacing(/[^\/]+$/, with: "batches.meta.txt")
     guard unsafe access(path, F_OK) == 0 else { return nil }
     do throws(TensorFileError) {
       let file = try ByteFile(path: path)

@@ -25,13 +25,15 @@ public import TensorCore
 
   /// - data: N×H×W×C in [−1, 1], valid as long as the batch is used.
   /// - images: the N images' indices in the data set.
+  /// - labels: the class of each image; nil for networks without classes.
   /// - models: for each model one denoiser for each of the pool's threads.
   /// - outputChannels: of the networks: C, or 2C with learned variances.
   public init(
-    data: Tensor, images: [Int], bound: VariationalBound, diffusion: GaussianDiffusion,
-    strata: TimestepStrata, models: [[any Denoiser]], outputChannels: Int, seed: UInt64,
-    pool: ThreadPool
+    data: Tensor, images: [Int], labels: [Int]? = nil, bound: VariationalBound,
+    diffusion: GaussianDiffusion, strata: TimestepStrata, models: [[any Denoiser]],
+    outputChannels: Int, seed: UInt64, pool: ThreadPool
   ) {
+    precondition(labels.map { $0.count == images.count } ?? true, "one label an image")
     precondition(data.shape.n == images.count, "every image has an index")
     precondition(models.allSatisfy { $0.count == pool.threads }, "one denoiser a thread")
     self.images = images
@@ -45,7 +47,8 @@ public import TensorCore
     self.memory = memory
     self.values = memory.tensor(at: 0, values)
     scorer = Scorer(
-      data: data, images: images, values: self.values, bound: bound, diffusion: diffusion,
+      data: data, images: images, labels: labels, values: self.values, bound: bound,
+      diffusion: diffusion,
       strata: strata, models: models,
       scratch: (0..<pool.threads).map { thread in
         let start = values.count + thread * (x.count + output.count)
@@ -91,6 +94,7 @@ private struct Scorer: Sendable {
 
   let data: Tensor
   let images: [Int]
+  let labels: [Int]?
   let values: Tensor
   let bound: VariationalBound
   let diffusion: GaussianDiffusion
@@ -120,7 +124,8 @@ private struct Scorer: Sendable {
       diffusion.diffuse(x0, t: t, noise: noisy, into: noisy)
     }
     models[model][thread].predict(
-      x, timesteps: drawn.map { $0 - 1 }, labels: nil, into: output)
+      x, timesteps: drawn.map { $0 - 1 },
+      labels: labels.map { Array(repeating: $0[image], count: parts.count) }, into: output)
     for (place, (part, t)) in zip(parts, drawn).enumerated() {
       let term = bound.terms(
         output.images(place..<place + 1), data: x0, x: x.images(place..<place + 1), t: t)[0]

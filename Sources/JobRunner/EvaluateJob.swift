@@ -31,6 +31,8 @@ final class EvaluateJob {
   private let diffusion: GaussianDiffusion
   private let strata: TimestepStrata
   private let dataset: any Dataset
+  /// The classes of the data set's images; nil for a model without classes.
+  private let labels: [Int]?
   /// The images to score, as far as the budget goes, by their indices in the data set.
   private let order: [Int]
   private let pool: ThreadPool
@@ -59,11 +61,6 @@ final class EvaluateJob {
     self.unet = unet
     let names = EvaluatedModel.names(spec, inputs)
     try MemoryNeed(evaluating: unet, models: names.count).check()
-    guard folder.unet.numClassEmbeds == nil else {
-      throw .failed(
-        reason: "$.model: \(inputs.model) is a class-conditional model (num_class_embeds), which"
-          + " evaluate jobs do not support")
-    }
     let chain = folder.scheduler.numTrainTimesteps
     if let count = spec.timesteps, count > chain {
       throw .failed(
@@ -77,6 +74,7 @@ final class EvaluateJob {
       try openDataset(
         spec.dataset, for: folder.unet, threads: context.threads, report: context.log)
     }
+    labels = try evaluatedLabels(of: dataset, try attempt { try folder.classes() })
     var shuffle = EpochShuffle(
       count: dataset.count, random: Philox(seed: job.seed, stream: RandomStream.shuffle.rawValue))
     order = Array(
@@ -121,7 +119,8 @@ final class EvaluateJob {
     try attempt { try read(images, into: x0) }
     let priors = bound.prior(x0)
     let batch = BoundBatch(
-      data: x0, images: images, bound: bound, diffusion: diffusion, strata: strata,
+      data: x0, images: images, labels: labels.map { labels in images.map { labels[$0] } },
+      bound: bound, diffusion: diffusion, strata: strata,
       models: models.map(\.denoisers), outputChannels: unet.config.outChannels, seed: job.seed,
       pool: pool)
     try takeUp(batch)

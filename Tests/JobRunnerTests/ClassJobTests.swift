@@ -58,9 +58,8 @@ struct ClassJobTests {
     }
   }
 
-  /// Two classes that nobody can mistake, learned, asked for and seen; without the class (scale 0)
-  /// the same noise gives the same picture whatever is asked for.
-  @Test func theClassAskedForIsDrawn() throws {
+  /// Jobs of which number 1 has learned the two classes.
+  private func learnedJobs() throws -> Jobs {
     let jobs = try labelledJobs()
     try jobs.add(
       1,
@@ -74,6 +73,13 @@ struct ClassJobTests {
         spec.training.batchSize = 8
       })
     #expect(try jobs.run(1, threads: 2).code == WorkerExit.finished)
+    return jobs
+  }
+
+  /// Two classes that nobody can mistake, learned, asked for and seen; without the class (scale 0)
+  /// the same noise gives the same picture whatever is asked for.
+  @Test func theClassAskedForIsDrawn() throws {
+    let jobs = try learnedJobs()
     for (id, scale) in [(2, 1.0), (3, 3.0)] {
       try jobs.add(
         id,
@@ -101,6 +107,24 @@ struct ClassJobTests {
     let manifest = try jobs.json(jobs.directory(3).results + "/manifest.json")
     #expect(manifest["inputs"]?["classes"] == ["left", "right"])
     #expect(manifest["inputs"]?["image_classes"] == [1, 0, 1, 0, 1, 0, 1, 0])
+  }
+
+  /// Images are likelier under their own class than under another, and cannot be scored under none.
+  @Test func imagesAreEvaluatedUnderTheirClass() throws {
+    let jobs = try learnedJobs()
+    let swapped = jobs.path + "/swapped.npy"
+    try unsafe writeNpy(to: swapped, shape: [16]) {
+      (index, label: UnsafeMutableBufferPointer<UInt8>) in unsafe label[0] = UInt8(1 - index % 2)
+    }
+    let bits = try [(2, jobs.labels), (3, swapped)].map { id, labels in
+      try jobs.add(id, jobs.evaluate(.job(1)) { $0.dataset.labels = .file(labels) })
+      #expect(try jobs.run(id).code == WorkerExit.finished)
+      let json = try jobs.json(jobs.directory(id).results + "/evaluation.json")
+      return try #require(json["results"]?.array?.first?["nll"]?["bits_per_dim"]?.double)
+    }
+    #expect(bits[0] < bits[1] - 0.1, "\(bits)")
+    #expect(
+      try problem(jobs, 4, jobs.evaluate(.job(1))).contains("scores images given their classes"))
   }
 
   @Test func theModelSaysItsClasses() throws {
