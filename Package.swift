@@ -126,7 +126,8 @@ let package = Package(
       "Models", imports: ["TensorCore", "ModelConfig", "TensorFiles", "StrictJSON", "ModelFiles"],
       data: ["Fixtures"]),
     tests(
-      "Diffusion", imports: ["TensorCore", "ModelConfig"], data: ["make_scheduler_goldens.py"]),
+      "Diffusion", imports: ["TensorCore", "ModelConfig", "StrictJSON"],
+      data: ["make_scheduler_goldens.py"]),
     tests("Images", imports: ["TensorFiles", "DurableIO"], data: ["Fixtures"]),
     tests("Datasets", imports: ["Images", "TensorFiles", "TensorCore", "DurableIO", "CZlib"]),
     tests(

@@ -1,34 +1,43 @@
 public import ModelConfig
 public import TensorCore
 
-/// Algorithm 2 of Ho et al. (2020), over the full chain t = T…1:
-/// xₜ₋₁ = μ_θ(xₜ, t) + σₜ z, with z = 0 at t = 1.
-///
-/// σₜ² is β̃ₜ (`fixed_small`) or βₜ (`fixed_large`). With `clip_sample`, x̂₀ is clipped to
-/// ±`clip_sample_range` and the mean is the posterior's at the clipped x̂₀, as diffusers'
-/// `DDPMScheduler` does it; without it this is the same as the mean (17).
-public struct AncestralSampler: Sampler {
-  private let diffusion: GaussianDiffusion
-  private let clipping: Float?
-  private let variance: VarianceType
+#if canImport(Glibc)
+  import Glibc
+#endif
 
-  /// T − 1 … 0.
+/// Algorithm 2 of Ho et al. (2020), xₜ₋₁ = μ_θ(xₜ, t) + σₜ z with z = 0 in the last step, over the
+/// full chain t = T…1 or a respaced one.
+///
+/// A chain respaced to timesteps t₁ < … < t_S is the diffusion whose ᾱ are those of the timesteps
+/// visited (Nichol & Dhariwal 2021, section 4): its βₛ is 1 − ᾱ(tₛ)/ᾱ(tₛ₋₁).
+///
+/// σₜ² is β̃ₜ (`fixed_small`), βₜ (`fixed_large`), or what the network says between the two
+/// (`learned_range`, Nichol & Dhariwal, equation 15). The mean is the posterior's at x̂₀, clipped or
+/// thresholded if the config says so; from an ε that nothing limits it is (17), which is the same.
+///
+/// As diffusers' `DDPMScheduler`; only that noise never enters in the last step, which there it does
+/// if that is not at timestep 0.
+public struct AncestralSampler: Sampler {
+  /// Of the chain that is walked: step s = 1…S.
+  private let diffusion: GaussianDiffusion
+  private let parameterization: Parameterization
+  private let limit: DataLimit
+  private let variance: VarianceType
+  private let isMeanOfNoise: Bool
+
+  /// T − 1 … 0, or a part of these.
   public let timesteps: [Int]
 
   /// The sampler a scheduler's config describes.
-  public init(_ config: SchedulerConfig) {
-    diffusion = GaussianDiffusion(NoiseSchedule(config))
-    clipping = config.clipSample ? Float(config.clipSampleRange) : nil
+  ///
+  /// - steps: of the respaced chain, for which the config has timesteps; nil is the full chain.
+  public init(_ config: SchedulerConfig, steps: Int? = nil) {
+    timesteps = steps.map { config.chain(of: $0) } ?? (0..<config.numTrainTimesteps).reversed()
+    diffusion = GaussianDiffusion(NoiseSchedule(config).respaced(to: timesteps))
+    parameterization = Parameterization(diffusion, config.predictionType)
+    limit = DataLimit(config)
     variance = config.varianceType
-    timesteps = (0..<config.numTrainTimesteps).reversed()
-  }
-
-  /// σₜ², the variance of step t = 1…T.
-  public func variance(_ t: Int) -> Double {
-    switch variance {
-    case .fixedSmall: diffusion.posteriorVariance(t)
-    case .fixedLarge, .learnedRange: diffusion.schedule.beta[t]
-    }
+    isMeanOfNoise = limit == .none && config.predictionType == .epsilon
   }
 
   /// One step of the chain; see `Sampler`.
@@ -36,17 +45,50 @@ public struct AncestralSampler: Sampler {
     _ x: Tensor, carried: [Tensor], at position: Int, prediction: Tensor,
     noise: (Tensor) -> Void
   ) {
-    let t = diffusion.schedule.steps - position
-    if let clipping {
-      let data = prediction
-      diffusion.predictData(x, t: t, noise: prediction, into: data)
-      clamp(data, to: clipping)
-      diffusion.posteriorMean(x, data: data, t: t, into: x)
-    } else {
-      diffusion.reverseMean(x, t: t, noise: prediction, into: x)
+    let s = timesteps.count - position
+    withDeviation(s, prediction) { deviation in
+      // x̂₀, then z: of an output with a learned variance, whose half is read by now, one half.
+      let scratch = prediction.part(at: 0, x.shape)
+      if isMeanOfNoise && prediction.shape == x.shape {
+        diffusion.reverseMean(x, t: s, noise: prediction, into: x)
+      } else {
+        parameterization.data(prediction, x: x, t: s, into: scratch)
+        limit.apply(to: scratch)
+        diffusion.posteriorMean(x, data: scratch, t: s, into: x)
+      }
+      guard s > 1 else { return }
+      noise(scratch)
+      switch deviation {
+      case .of(let sigma): combine(1, x, sigma, scratch, into: x)
+      case .each(let sigmas):
+        for i in 0..<x.count { unsafe x.elements[i] += sigmas.elements[i] * scratch.elements[i] }
+      }
     }
-    guard t > 1 else { return }
-    noise(prediction)
-    combine(1, x, Float(variance(t).squareRoot()), prediction, into: x)
+  }
+
+  /// σₛ of an image's elements.
+  private enum Deviation {
+    case of(Float)
+    case each(Tensor)
+  }
+
+  private func withDeviation(_ s: Int, _ output: Tensor, _ body: (Deviation) -> Void) {
+    let (small, large) = (diffusion.posteriorVariance(s), diffusion.schedule.beta[s])
+    switch variance {
+    case .fixedSmall: body(.of(Float(small.squareRoot())))
+    case .fixedLarge: body(.of(Float(large.squareRoot())))
+    case .learnedRange:
+      let shape = output.shape
+      withScratch(Shape(shape.n, shape.h, shape.w, shape.c / 2)) { sigmas in
+        copyChannels(from: shape.c / 2, of: output, into: sigmas)
+        // In the last step, where β̃ = 0, no noise enters.
+        let (low, high) = (log(max(small, 1e-20)), log(large))
+        for i in 0..<sigmas.count {
+          let fraction = (Double(unsafe sigmas.elements[i]) + 1) / 2
+          unsafe sigmas.elements[i] = Float(exp((low + fraction * (high - low)) / 2))
+        }
+        body(.each(sigmas))
+      }
+    }
   }
 }

@@ -3,32 +3,35 @@ public import TensorCore
 
 /// DDIM: Song, Meng, Ermon (2021), "Denoising Diffusion Implicit Models", equations 12 and 16.
 ///
-/// Visits `steps` of the chain's T timesteps. With x̂₀ from ε_θ, s the next timestep on the way and
-/// σ = η √((1−ᾱₛ)/(1−ᾱₜ)) √(1−ᾱₜ/ᾱₛ): xₛ = √ᾱₛ x̂₀ + √(1−ᾱₛ−σ²) ε_θ + σ z. η = 0 is deterministic.
+/// Visits `steps` of the chain's T timesteps. With x̂₀ and ε̂ from the network, s where the step leads
+/// and σ = η √((1−ᾱₛ)/(1−ᾱₜ)) √(1−ᾱₜ/ᾱₛ): xₛ = √ᾱₛ x̂₀ + √(1−ᾱₛ−σ²) ε̂ + σ z. η = 0 is deterministic.
 ///
-/// Timesteps and clipping are those of diffusers' `DDIMScheduler` with `timestep_spacing: leading`,
-/// `set_alpha_to_one: true` and `use_clipped_model_output: false`.
+/// As diffusers' `DDIMScheduler` with `use_clipped_model_output: false`: s = t − ⌊T/steps⌋ whatever
+/// the timesteps' spacing, and the last step leads to ᾱ = 1, or to ᾱ₁ if not `set_alpha_to_one`.
 public struct DDIMSampler: Sampler {
   private let diffusion: GaussianDiffusion
-  private let clipping: Float?
+  private let parameterization: Parameterization
+  private let limit: DataLimit
   private let eta: Double
-  /// Distance of two timesteps of the way.
+  /// The length of a step along the chain.
   private let stride: Int
+  /// ᾱ where the last step leads.
+  private let finalAlphaBar: Double
 
-  /// 0, stride, 2 stride, … backwards.
+  /// Those of the config's spacing.
   public let timesteps: [Int]
 
-  /// - steps: 1 … T.
+  /// - steps: a number for which the config has timesteps.
   /// - eta: 0 … 1.
   public init(_ config: SchedulerConfig, steps: Int, eta: Double) {
-    precondition((1...config.numTrainTimesteps).contains(steps), "1 … T steps")
     precondition((0...1).contains(eta), "η lies in 0 … 1")
     diffusion = GaussianDiffusion(NoiseSchedule(config))
-    clipping = config.clipSample ? Float(config.clipSampleRange) : nil
+    parameterization = Parameterization(diffusion, config.predictionType)
+    limit = DataLimit(config)
     self.eta = eta
-    let stride = config.numTrainTimesteps / steps
-    self.stride = stride
-    timesteps = (0..<steps).reversed().map { $0 * stride }
+    stride = config.numTrainTimesteps / steps
+    finalAlphaBar = config.setAlphaToOne ? 1 : diffusion.schedule.alphaBar[1]
+    timesteps = config.chain(of: steps)
   }
 
   /// One step of the chain; see `Sampler`.
@@ -37,19 +40,18 @@ public struct DDIMSampler: Sampler {
     noise: (Tensor) -> Void
   ) {
     let t = timesteps[position] + 1
-    let next = max(t - stride, 0)
-    let alphaBar = diffusion.schedule.alphaBar
-    let sigma =
-      eta
-      * ((1 - alphaBar[next]) / (1 - alphaBar[t]) * (1 - alphaBar[t] / alphaBar[next])).squareRoot()
-
-    let data = x
-    diffusion.predictData(x, t: t, noise: prediction, into: data)
-    if let clipping { clamp(data, to: clipping) }
-    let direction = max(1 - alphaBar[next] - sigma * sigma, 0).squareRoot()
-    combine(Float(diffusion.signalScale(next)), data, Float(direction), prediction, into: x)
-    guard sigma > 0 else { return }
-    noise(prediction)
-    combine(1, x, Float(sigma), prediction, into: x)
+    let alphaBar = diffusion.schedule.alphaBar[t]
+    let next = t - stride < 1 ? finalAlphaBar : diffusion.schedule.alphaBar[t - stride]
+    let sigma = eta * ((1 - next) / (1 - alphaBar) * (1 - alphaBar / next)).squareRoot()
+    withScratch(x.shape) { epsilon in
+      parameterization.noise(prediction, x: x, t: t, into: epsilon)
+      parameterization.data(prediction, x: x, t: t, into: x)
+      limit.apply(to: x)
+      let direction = max(1 - next - sigma * sigma, 0).squareRoot()
+      combine(Float(next.squareRoot()), x, Float(direction), epsilon, into: x)
+      guard sigma > 0 else { return }
+      noise(epsilon)
+      combine(1, x, Float(sigma), epsilon, into: x)
+    }
   }
 }

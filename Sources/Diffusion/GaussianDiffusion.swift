@@ -34,8 +34,10 @@ public struct GaussianDiffusion: Equatable, Sendable {
   }
 
   /// x̂₀ = (xₜ − √(1−ᾱₜ) ε)/√ᾱₜ, equation (8) solved for the data.
+  ///
+  /// Where almost nothing of the data is left, √ᾱₜ is taken for 1e-18, so that x̂₀ is finite.
   public func predictData(_ x: Tensor, t: Int, noise: Tensor, into output: Tensor) {
-    let signal = signalScale(t)
+    let signal = max(signalScale(t), 1e-18)
     combine(Float(1 / signal), x, Float(-noiseScale(t) / signal), noise, into: output)
   }
 
@@ -64,7 +66,8 @@ public struct GaussianDiffusion: Equatable, Sendable {
 
   // MARK: The reverse chain p_θ(xₜ₋₁ | xₜ)
 
-  /// μ_θ(xₜ, t) = (xₜ − βₜ/√(1−ᾱₜ) ε_θ)/√αₜ (17), also the mean of (16) for the true ε.
+  /// μ_θ(xₜ, t) = (xₜ − βₜ/√(1−ᾱₜ) ε_θ)/√αₜ (17), also the mean of (16) for the true ε;
+  /// where αₜ = 0, at the end of a chain with zero terminal SNR, there is none.
   public func reverseMean(_ x: Tensor, t: Int, noise: Tensor, into output: Tensor) {
     let scale = 1 / schedule.alpha[t].squareRoot()
     combine(Float(scale), x, Float(-scale * schedule.beta[t] / noiseScale(t)), noise, into: output)

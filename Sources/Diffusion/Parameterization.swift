@@ -4,8 +4,8 @@ public import TensorCore
 /// What a network's output means (`prediction_type`): the noise ε, the data x₀, or the velocity
 /// v = √ᾱₜ ε − √(1−ᾱₜ) x₀ of Salimans & Ho (2022), "Progressive Distillation", appendix D.
 ///
-/// With xₜ = √ᾱₜ x₀ + √(1−ᾱₜ) ε any of the three gives the others. Outputs here have C channels: of
-/// an output with a learned variance, the prediction.
+/// With xₜ = √ᾱₜ x₀ + √(1−ᾱₜ) ε any of the three gives the others. Outputs are raw, N×H×W×C_out: of
+/// the 2C channels of a network with a learned variance, the first C are the prediction.
 public struct Parameterization: Sendable {
   private let diffusion: GaussianDiffusion
   private let type: PredictionType
@@ -18,12 +18,15 @@ public struct Parameterization: Sendable {
 
   /// x̂₀ that the output at xₜ stands for; `into` may be `output` or `x`.
   public func data(_ output: Tensor, x: Tensor, t: Int, into data: Tensor) {
-    switch type {
-    case .epsilon: diffusion.predictData(x, t: t, noise: output, into: data)
-    case .sample: copy(output, into: data)
-    case .velocity:
-      combine(
-        Float(diffusion.signalScale(t)), x, Float(-diffusion.noiseScale(t)), output, into: data)
+    withPrediction(output, x.shape) { prediction in
+      switch type {
+      case .epsilon: diffusion.predictData(x, t: t, noise: prediction, into: data)
+      case .sample: copy(prediction, into: data)
+      case .velocity:
+        combine(
+          Float(diffusion.signalScale(t)), x, Float(-diffusion.noiseScale(t)), prediction,
+          into: data)
+      }
     }
   }
 
@@ -40,10 +43,25 @@ public struct Parameterization: Sendable {
   /// ε̂ that the output at xₜ stands for; `into` may be `output` or `x`.
   public func noise(_ output: Tensor, x: Tensor, t: Int, into noise: Tensor) {
     let (signal, deviation) = (diffusion.signalScale(t), diffusion.noiseScale(t))
-    switch type {
-    case .epsilon: copy(output, into: noise)
-    case .sample: combine(Float(1 / deviation), x, Float(-signal / deviation), output, into: noise)
-    case .velocity: combine(Float(deviation), x, Float(signal), output, into: noise)
+    withPrediction(output, x.shape) { prediction in
+      switch type {
+      case .epsilon: copy(prediction, into: noise)
+      case .sample:
+        combine(Float(1 / deviation), x, Float(-signal / deviation), prediction, into: noise)
+      case .velocity: combine(Float(deviation), x, Float(signal), prediction, into: noise)
+      }
+    }
+  }
+
+  /// Calls `body` with the prediction's channels of an output.
+  private func withPrediction(_ output: Tensor, _ shape: Shape, _ body: (Tensor) -> Void) {
+    if output.shape == shape {
+      body(output)
+    } else {
+      withScratch(shape) { prediction in
+        copyChannels(from: 0, of: output, into: prediction)
+        body(prediction)
+      }
     }
   }
 

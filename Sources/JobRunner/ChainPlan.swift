@@ -46,7 +46,7 @@ func makeChainPlan(
   _ job: JobSpec, _ spec: SampleSpec, _ inputs: JobInputs, _ scheduler: SchedulerConfig,
   shape: Shape, log: (String) -> Void
 ) throws(JobFailure) -> any ChainPlan {
-  let sampler = try makeSampler(spec.sampler, scheduler)
+  let sampler = try makeSampler(spec.sampler, scheduler, log: log)
   let noise: InitialNoise? =
     if let file = inputs.files["initial_noise"] {
       try InitialNoise(path: file.path, count: spec.count, imageShape: shape)

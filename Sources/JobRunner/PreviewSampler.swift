@@ -33,6 +33,8 @@ struct PreviewSampler {
     self.trainer = trainer
     self.pool = pool
     self.folder = folder + "/" + Self.folder
+    var scheduler = scheduler
+    scheduler.stepsOffset = 0
     sampler = DDIMSampler(
       scheduler, steps: min(Self.steps, scheduler.numTrainTimesteps), eta: 0)
   }
@@ -49,7 +51,7 @@ struct PreviewSampler {
       imageShape: Shape(1, config.sampleSize, config.sampleSize, config.inChannels),
       sampler: sampler, seed: trainer.recipe.seed,
       denoisers: trainer.denoisers(weights: trainer.averagedWeights), pool: pool,
-      labels: classes?.labels(0..<Self.images))
+      outputChannels: config.outChannels, labels: classes?.labels(0..<Self.images))
     while !batch.isFinished {
       if shouldStop() { return false }
       batch.advance()

@@ -24,6 +24,7 @@ final class SampleJob {
   private let context: JobContext
   private let inputs: JobInputs
   private let imageShape: Shape
+  private let outputChannels: Int
   private let plan: any ChainPlan
   private let strip: ProgressiveStrip
   private let neighbours: NeighbourPicture?
@@ -52,6 +53,7 @@ final class SampleJob {
     try MemoryNeed(sampling: unet).check()
     let shape = Shape(1, model.unet.sampleSize, model.unet.sampleSize, model.unet.inChannels)
     imageShape = shape
+    outputChannels = model.unet.outChannels
     let plan = try makeChainPlan(
       job, spec, inputs, model.scheduler, shape: shape, log: context.log)
     self.plan = plan
@@ -101,8 +103,9 @@ final class SampleJob {
     let views = strip.views(of: images)
     let batch = SamplingBatch(
       images: images, imageShape: imageShape, sampler: plan.sampler, seed: job.seed,
-      denoisers: denoisers, pool: pool, labels: classes?.labels(images),
-      noiseIndices: images.map(plan.noiseIndex), observer: views?.observer)
+      denoisers: denoisers, pool: pool, outputChannels: outputChannels,
+      labels: classes?.labels(images), noiseIndices: images.map(plan.noiseIndex),
+      observer: views?.observer)
     try attempt {
       try plan.begin(batch)
       if try checkpoints.restore(batch, views: views?.all, report: context.log) {

@@ -48,47 +48,6 @@ extension ModelReference {
   }
 }
 
-extension SamplerSpec {
-  static let codec: JSONCodec<SamplerSpec> = .variant(
-    by: "type",
-    [
-      (
-        "ddpm",
-        ObjectCodec(
-          "Algorithm 2 over the full chain", defaults: .ddpm,
-          fields: [.constant("type", "ddpm", required: true, "Ancestral sampling.")])
-      ),
-      (
-        "ddim",
-        ObjectCodec(
-          "DDIM over a part of the chain", defaults: .ddim(steps: 50, eta: 0),
-          fields: [
-            .constant("type", "ddim", required: true, "Song et al. (2021)."),
-            Field("steps", \.steps, .integer(1...100_000), "Steps of the shortened chain."),
-            Field(
-              "eta", \.eta, .number(atLeast: 0, atMost: 1),
-              "0 is deterministic, 1 has the noise of ancestral sampling."),
-          ])
-      ),
-    ],
-    kind: { sampler in
-      switch sampler {
-      case .ddpm: "ddpm"
-      case .ddim: "ddim"
-      }
-    })
-
-  private var steps: Int {
-    get { if case .ddim(let steps, _) = self { steps } else { 0 } }
-    set { self = .ddim(steps: newValue, eta: eta) }
-  }
-
-  private var eta: Double {
-    get { if case .ddim(_, let eta) = self { eta } else { 0 } }
-    set { self = .ddim(steps: steps, eta: newValue) }
-  }
-}
-
 extension OutputSpec {
   static let codec = ObjectCodec(
     "Output", defaults: OutputSpec(),

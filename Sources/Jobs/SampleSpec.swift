@@ -40,14 +40,6 @@ public enum ModelReference: Equatable, Sendable {
   case path(String)
 }
 
-/// How x_T becomes x₀.
-public enum SamplerSpec: Equatable, Sendable {
-  /// Algorithm 2 over the full chain.
-  case ddpm
-  /// DDIM (Song et al. 2021) over `steps` of the T steps; η = 0 is deterministic, 1 ancestral.
-  case ddim(steps: Int, eta: Double)
-}
-
 /// The classes that a sample job draws, in turn.
 public enum ClassSelection: Equatable, Sendable {
   /// Every class of the model.

@@ -1,4 +1,5 @@
-/// The noise schedule, with the keys and the defaults of diffusers' `DDPMScheduler` config.
+/// The noise schedule and how images are drawn along it, with the keys and the defaults of diffusers'
+/// `DDPMScheduler` config.
 public struct SchedulerConfig: Equatable, Sendable {
   /// T, the length of the chain.
   public var numTrainTimesteps = 1000
@@ -26,6 +27,12 @@ public struct SchedulerConfig: Equatable, Sendable {
   public var sampleMaxValue = 1.0
   /// What the network predicts.
   public var predictionType = PredictionType.epsilon
+  /// What a second-order step of DPM-Solver++ adds (`solver_type` of diffusers).
+  public enum DPMSolverType: String, CaseIterable, Sendable {
+    case midpoint
+    case heun
+  }
+
   /// Which timesteps a shortened chain visits.
   public var timestepSpacing = TimestepSpacing.leading
   /// Added to the timesteps of `leading` spacing.
@@ -58,6 +65,12 @@ public enum PredictionType: String, CaseIterable, Sendable {
   case epsilon
   case sample
   case velocity = "v_prediction"
+}
+
+/// What a second-order step of DPM-Solver++ adds (`solver_type` of diffusers).
+public enum DPMSolverType: String, CaseIterable, Sendable {
+  case midpoint
+  case heun
 }
 
 /// Which timesteps a shortened chain visits (Lin et al. 2024, table 2): multiples of T/steps from 0

@@ -109,7 +109,7 @@ public struct DiffusersFolder: Sendable {
     }
     let json: JSONValue
     do {
-      json = try JSONValue(parsing: bytes)
+      json = try JSONValue(parsing: bytes, allowingInfinity: true)
     } catch {
       throw .unusable(path: path, problem: "\(error)")
     }

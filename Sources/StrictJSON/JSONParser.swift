@@ -11,8 +11,11 @@ extension JSONValue {
   /// Reads the whole of `bytes` as one JSON value, with nothing but white space around it.
   ///
   /// Throws: `JSONError` for the first byte that is wrong, or for the end that comes too early.
-  public init(parsing bytes: [UInt8]) throws(JSONError) {
-    var parser = JSONParser(bytes: bytes)
+  ///
+  /// - allowingInfinity: reads `-Infinity`, which is no JSON but what Python's `json` writes for −∞,
+  ///   as the string "-Infinity".
+  public init(parsing bytes: [UInt8], allowingInfinity: Bool = false) throws(JSONError) {
+    var parser = JSONParser(bytes: bytes, allowsInfinity: allowingInfinity)
     self = try parser.parse()
   }
 
@@ -24,10 +27,9 @@ extension JSONValue {
 
 private struct JSONParser {
   let bytes: [UInt8]
+  let allowsInfinity: Bool
   var position = 0
   var depth = 0
-
-  init(bytes: [UInt8]) { self.bytes = bytes }
 
   mutating func parse() throws(JSONError) -> JSONValue {
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
@@ -55,6 +57,8 @@ private struct JSONParser {
     case UInt8(ascii: "t"): return try word("true", .bool(true))
     case UInt8(ascii: "f"): return try word("false", .bool(false))
     case UInt8(ascii: "n"): return try word("null", .null)
+    case UInt8(ascii: "-") where allowsInfinity && bytes[position...].starts(with: "-I".utf8):
+      return try word("-Infinity", .string("-Infinity"))
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try number())
     default: throw malformed("\(found) where \(expected) is expected")
     }

@@ -206,6 +206,18 @@ public struct Field<Root: Sendable>: Sendable {
     self.substitute = substitute
   }
 
+  /// A key that is written only where the property is not `usual`, the default.
+  public init<Value: Equatable & Sendable>(
+    _ key: String, _ property: any WritableKeyPath<Root, Value> & Sendable, omitting usual: Value,
+    _ codec: JSONCodec<Value>, _ documentation: String
+  ) {
+    let field = Field(key, property, codec, documentation)
+    self.init(
+      key: key, allowed: field.allowed, isRequired: false, whyRequired: nil, schema: field.schema,
+      decode: field.decode,
+      encode: { $0[keyPath: property] == usual ? nil : field.encode($0) })
+  }
+
   /// A key whose value says nothing that is not known already: it is checked, and always written
   /// as `value`.
   ///
@@ -231,9 +243,10 @@ public struct Field<Root: Sendable>: Sendable {
   }
 
   /// A key that is accepted with one value, like `constant`, but never written.
-  public static func tolerated(_ key: String, _ value: JSONValue, _ documentation: String) -> Field
-  {
-    let constant = constant(key, value, documentation)
+  public static func tolerated(
+    _ key: String, _ value: JSONValue, or alternatives: [JSONValue] = [], _ documentation: String
+  ) -> Field {
+    let constant = constant(key, value, or: alternatives, documentation)
     return Field(
       key: key, allowed: constant.allowed, isRequired: false, whyRequired: nil,
       schema: constant.schema, decode: constant.decode, encode: { _ in nil })

@@ -4,21 +4,24 @@
 
 /// The states of one chain after the step at some positions.
 struct ChainGolden: Sendable {
-  var steps: Int
-  var variance: String
-  var clipping: Double?
-  /// Steps and η of DDIM; nil for the ancestral sampler.
-  var ddim: (steps: Int, eta: Double)?
+  enum Sampler: Sendable {
+    case ddpm(steps: Int? = nil)
+    case ddim(steps: Int, eta: Double = 0)
+    case dpm(steps: Int, order: Int = 2, solver: String = "midpoint")
+    case heun(steps: Int)
+  }
+  /// diffusers' keys.
+  var config: String
+  var sampler: Sampler
   /// The first three.
   var timesteps: [Int]
   var states: [Int: [Double]]
 }
 
-/// β and ᾱ of a whole schedule of 1000 steps at some t, as diffusers has them in float32.
+/// β and ᾱ of a whole schedule at some t, as diffusers has them in float32.
 struct ScheduleGolden: Sendable {
-  var name: String
-  var start: Double
-  var end: Double
+  /// diffusers' keys.
+  var config: String
   var t: [Int]
   var beta: [Double]
   var alphaBar: [Double]
@@ -26,10 +29,8 @@ struct ScheduleGolden: Sendable {
 
 let chainGoldens = [
   ChainGolden(
-    steps: 1000,
-    variance: "fixed_small",
-    clipping: 1.0,
-    ddim: nil,
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "variance_type": "fixed_small", "clip_sample": true}"#,
+    sampler: .ddpm(),
     timesteps: [999, 998, 997],
     states: [
       0: [-0.7246555459261965, -0.4418130518605937, -0.1592272607693354, 0.12361523329626742],
@@ -38,10 +39,8 @@ let chainGoldens = [
       999: [-0.019402621868421323, -0.0014368063351994382, -0.0020495596823196164, -0.0029362652366366005],
     ]),
   ChainGolden(
-    steps: 1000,
-    variance: "fixed_small",
-    clipping: nil,
-    ddim: nil,
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "variance_type": "fixed_small", "clip_sample": false}"#,
+    sampler: .ddpm(),
     timesteps: [999, 998, 997],
     states: [
       0: [-0.7121569906116081, -0.4394161239126484, -0.1666752572136887, 0.10606560948527105],
@@ -50,10 +49,8 @@ let chainGoldens = [
       999: [-106.02058235737229, -60.60487263905049, -27.065920354262243, 21.614520323649973],
     ]),
   ChainGolden(
-    steps: 1000,
-    variance: "fixed_large",
-    clipping: 1.0,
-    ddim: nil,
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "variance_type": "fixed_large", "clip_sample": true}"#,
+    sampler: .ddpm(),
     timesteps: [999, 998, 997],
     states: [
       0: [-0.7246555896080081, -0.4418130809818015, -0.1592272753299393, 0.12361523329626742],
@@ -62,10 +59,8 @@ let chainGoldens = [
       999: [-0.01755728615430921, -0.0033337172181656556, -0.0036368775200855915, -0.0025172147667788247],
     ]),
   ChainGolden(
-    steps: 1000,
-    variance: "fixed_large",
-    clipping: nil,
-    ddim: nil,
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "variance_type": "fixed_large", "clip_sample": false}"#,
+    sampler: .ddpm(),
     timesteps: [999, 998, 997],
     states: [
       0: [-0.7121570342934197, -0.43941615303385617, -0.16667527177429256, 0.10606560948527105],
@@ -74,10 +69,8 @@ let chainGoldens = [
       999: [-106.01873961601272, -60.60676874219541, -27.067510426394957, 21.614943867879227],
     ]),
   ChainGolden(
-    steps: 20,
-    variance: "fixed_small",
-    clipping: 0.5,
-    ddim: nil,
+    config: #"{"num_train_timesteps": 20, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "clip_sample_range": 0.5}"#,
+    sampler: .ddpm(),
     timesteps: [19, 18, 17],
     states: [
       0: [-0.6734736137655155, -0.4226255128681665, -0.1717774119708176, 0.07907068892653134],
@@ -86,10 +79,147 @@ let chainGoldens = [
       19: [-0.4608976299642311, -0.33244520319276794, -0.14237037043733658, 0.15248569904662126],
     ]),
   ChainGolden(
-    steps: 1000,
-    variance: "fixed_small",
-    clipping: 1.0,
-    ddim: (50, 0.0),
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "clip_sample": false}"#,
+    sampler: .ddpm(steps: 7),
+    timesteps: [852, 710, 568],
+    states: [
+      0: [0.8044315724351728, -0.2503785475720278, -1.3051886675792286, -2.3599987875864294],
+      3: [3.1022660075970556, -9.668557804823346, -8.080162877706671, -16.78703450876138],
+      5: [4.91135480814374, -15.458581285898939, -11.43730322527038, -24.986994634016998],
+      6: [4.901599894265759, -15.449353772900242, -11.435375008315729, -24.99324432747649],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "clip_sample": false}"#,
+    sampler: .ddpm(steps: 7),
+    timesteps: [999, 832, 666],
+    states: [
+      0: [1.9348631846677886, -0.00808715201339616, -1.9510374886945814, -3.8939878253757665],
+      3: [28.149129443381817, -20.065047609371565, -27.73615378218494, -67.54030686134153],
+      5: [50.070501595027345, -36.579950705421226, -48.01181491563911, -119.01285686376961],
+      6: [50.06300480784962, -36.571779340105245, -48.011715561434826, -119.02380820296696],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "clip_sample": false}"#,
+    sampler: .ddpm(steps: 7),
+    timesteps: [999, 856, 713],
+    states: [
+      0: [1.3397947268686836, -0.13512294775104305, -1.6100406223707697, -3.084958296990496],
+      3: [14.462136193534702, -18.33210804935004, -18.799506139726574, -43.91555999711346],
+      5: [33.81336086223439, -43.56699065079364, -41.732167937169415, -99.99853229579571],
+      6: [37.19202629885253, -48.062163074942944, -46.386292363985326, -111.6914469781401],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "variance_type": "fixed_large"}"#,
+    sampler: .ddpm(steps: 50),
+    timesteps: [980, 960, 940],
+    states: [
+      0: [-0.9378988859455797, -0.5900127404658777, -0.24819691557225249, 0.09968922990744945],
+      25: [0.0963559525261378, 0.013909010819477763, 0.09464446358001077, -0.06716300447914636],
+      48: [-0.022201509109432943, -0.12451819856144787, -0.009282545548919857, -0.03336564734477482],
+      49: [-0.014702244240024082, -0.12452442493835811, -0.01678338473913668, -0.020866690705395444],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 50, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "prediction_type": "sample"}"#,
+    sampler: .ddpm(),
+    timesteps: [49, 48, 47],
+    states: [
+      0: [-0.7434636156203532, -0.4490877331900981, -0.144834175632094, 0.1594193819259101],
+      25: [-0.0954645404614919, -0.10384621422326484, 0.050012681061015786, 0.05200756990532802],
+      48: [0.29087217974743756, 0.7795515765235346, -0.8071253035053889, -0.1530057753158594],
+      49: [-0.75, 0.0, 0.75, -1.0],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "prediction_type": "sample", "clip_sample": false}"#,
+    sampler: .ddpm(steps: 10),
+    timesteps: [999, 888, 777],
+    states: [
+      0: [-0.9401581906107326, -0.6069562823346654, -0.27375437405859826, 0.05944753421746891],
+      5: [0.27065163262493186, -0.14639805978207027, 0.09959463419033104, -0.822370080734231],
+      8: [-1.005320704216734, -0.2531237457539181, 0.4975341512386081, 1.2499677560754976],
+      9: [0.75, -1.25, -0.5, 0.25],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "rescale_betas_zero_snr": true, "prediction_type": "sample"}"#,
+    sampler: .ddpm(steps: 8),
+    timesteps: [999, 874, 749],
+    states: [
+      0: [-0.7644171726272825, -0.5071954522897222, -0.24634973775946267, 0.014495976770796849],
+      4: [0.142984318191746, 0.6114617766299715, 0.037150021400454813, -0.5198767017436148],
+      6: [0.675901417854362, -0.7639981455417322, -0.04892721359961569, 0.3379791655218182],
+      7: [3.75e-11, 0.7500000000625, -1.000000000075, -0.50000000005],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 50, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "prediction_type": "v_prediction"}"#,
+    sampler: .ddpm(),
+    timesteps: [49, 48, 47],
+    states: [
+      0: [-0.6920074485064521, -0.42838920158616944, -0.16477095466588682, 0.09884729225439588],
+      25: [-0.5059511159985349, -0.30825012372845895, -0.12673890801354132, 0.08714861826315387],
+      48: [-0.5149629959864414, -0.3040521506555634, -0.13332108315624125, 0.09414499296911323],
+      49: [-0.5074372471929065, -0.3040369476679464, -0.14081441693542335, 0.10664028560177696],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "prediction_type": "v_prediction", "clip_sample": false}"#,
+    sampler: .ddpm(steps: 10),
+    timesteps: [999, 888, 777],
+    states: [
+      0: [-0.899920418847652, -0.5908739752524058, -0.28182753165715985, 0.02721891193808618],
+      5: [0.6171228815457295, -0.32465712413312214, -0.13832392248433226, 0.056073673109464886],
+      8: [0.36938343981628846, 0.09598275568478921, 0.2527153037708961, -0.30613234828182856],
+      9: [0.3618649701825457, 0.10847795642701985, 0.2577026676897974, -0.30861704128172973],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "rescale_betas_zero_snr": true, "prediction_type": "v_prediction"}"#,
+    sampler: .ddpm(steps: 8),
+    timesteps: [999, 874, 749],
+    states: [
+      0: [-0.7354252190856888, -0.49269947551892534, -0.2535977261448611, -0.014495976770796849],
+      4: [-0.26033478936097665, 0.08340721177053809, 0.6557374393084789, -0.4465037289742331],
+      6: [-0.120564419390144, 0.26489030622240045, 0.11976179244134844, 0.07522806040199989],
+      7: [-0.11084312304805588, -0.0515163969369876, 0.601852190792965, 0.26586109612437014],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "thresholding": true, "dynamic_thresholding_ratio": 0.8, "sample_max_value": 1.25}"#,
+    sampler: .ddpm(steps: 10),
+    timesteps: [900, 800, 700],
+    states: [
+      0: [-0.9114577879229481, -0.5793938028737561, -0.3110801514221834, 0.020983833627008633],
+      5: [0.31901355533857095, -0.24388317689615457, -0.15201910016587863, 0.18060403401290212],
+      8: [-0.007858549209629142, 0.2783605969695826, 0.40228893163899854, -0.12356384965344129],
+      9: [-0.01535931719468857, 0.2908751410902485, 0.40730929761304097, -0.12607015331870264],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 20, "beta_start": 0.0001, "beta_end": 0.3, "beta_schedule": "linear", "timestep_spacing": "leading", "variance_type": "learned_range"}"#,
+    sampler: .ddpm(),
+    timesteps: [19, 18, 17],
+    states: [
+      0: [-0.8539815465782113, -0.5390872737217138, -0.30834345382401057, 0.03402417983746635],
+      10: [-0.27455943985339387, -0.12577919719677255, -0.5133212775342924, 0.18464571261530666],
+      18: [-0.6348824125187891, -0.1895127923420562, -0.24819155556266825, 0.23696434860401655],
+      19: [-0.6249136589829198, -0.18702214368302986, -0.25320421608999355, 0.22447557266325888],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "variance_type": "learned_range", "clip_sample": false}"#,
+    sampler: .ddpm(steps: 10),
+    timesteps: [999, 888, 777],
+    states: [
+      0: [0.665912308524155, -0.2817741194071597, -1.2293869488279867, -2.177017095968593],
+      5: [8.093292529713231, -38.10260007095585, -25.24366806536015, -54.004232905468754],
+      8: [13.615407457297362, -66.57097415718681, -44.04226884157228, -96.08968658630157],
+      9: [13.608587903704132, -66.56180233050975, -44.039470870167875, -96.09699155600661],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 4, "beta_start": 0.5, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "trained_betas": [0.1, 0.4, 0.2, 0.6]}"#,
+    sampler: .ddpm(),
+    timesteps: [3, 2, 1],
+    states: [
+      0: [-0.27608230703988423, -0.39232213177983455, -0.6188779357866635, -0.42245635714377255],
+      2: [-0.1268173603539618, -0.6051589717775264, -1.0628740717299372, 0.3657735818594284],
+      3: [-0.5503439018562856, -0.38789356576751294, -1.0, 0.13555920886461348],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "clip_sample": true}"#,
+    sampler: .ddim(steps: 50, eta: 0.0),
     timesteps: [980, 960, 940],
     states: [
       0: [-1.2405958707994607, -0.49062865141105627, 0.24063957828158808, 0.9906067976699926],
@@ -98,10 +228,8 @@ let chainGoldens = [
       49: [0.12653809891054088, 0.23676930221707157, 0.13875104079300712, -0.035320771688433755],
     ]),
   ChainGolden(
-    steps: 1000,
-    variance: "fixed_small",
-    clipping: nil,
-    ddim: (50, 0.0),
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "clip_sample": false}"#,
+    sampler: .ddim(steps: 50, eta: 0.0),
     timesteps: [980, 960, 940],
     states: [
       0: [-0.48948165654549414, -0.34789438427858344, -0.20630711201167273, -0.06471983974476192],
@@ -110,10 +238,8 @@ let chainGoldens = [
       49: [-68.79564799631494, -59.60459641377424, -14.782448750012163, 5.746374634574434],
     ]),
   ChainGolden(
-    steps: 1000,
-    variance: "fixed_small",
-    clipping: 1.0,
-    ddim: (50, 1.0),
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "clip_sample": true}"#,
+    sampler: .ddim(steps: 50, eta: 1.0),
     timesteps: [980, 960, 940],
     states: [
       0: [-1.4451701159759187, -0.6864066247428273, 0.053657876794503845, 0.8124213680275952],
@@ -122,10 +248,8 @@ let chainGoldens = [
       49: [0.0889389193963084, 0.022870416945321867, 0.20072427033724438, -0.18506547639410273],
     ]),
   ChainGolden(
-    steps: 1000,
-    variance: "fixed_small",
-    clipping: nil,
-    ddim: (50, 1.0),
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "clip_sample": false}"#,
+    sampler: .ddim(steps: 50, eta: 1.0),
     timesteps: [980, 960, 940],
     states: [
       0: [-0.6940559017219523, -0.5436723576103545, -0.39328881349875694, -0.24290526938715928],
@@ -134,10 +258,8 @@ let chainGoldens = [
       49: [-91.58273219350929, -71.54569160302023, -30.557145805110533, 6.536189670134734],
     ]),
   ChainGolden(
-    steps: 1000,
-    variance: "fixed_small",
-    clipping: 1.0,
-    ddim: (7, 0.5),
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "clip_sample": true}"#,
+    sampler: .ddim(steps: 7, eta: 0.5),
     timesteps: [852, 710, 568],
     states: [
       0: [-1.37455013730369, -0.5978045999383559, 0.024593138817835397, 0.8013386761831695],
@@ -146,10 +268,8 @@ let chainGoldens = [
       6: [0.24556255728926205, -0.47083605746819157, 0.3379095181295844, 0.5046826211754458],
     ]),
   ChainGolden(
-    steps: 1000,
-    variance: "fixed_small",
-    clipping: nil,
-    ddim: (7, 0.5),
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "clip_sample": false}"#,
+    sampler: .ddim(steps: 7, eta: 0.5),
     timesteps: [852, 710, 568],
     states: [
       0: [0.46492974784175173, -0.29189039280977347, -1.048710533461299, -1.8055306741128248],
@@ -158,10 +278,8 @@ let chainGoldens = [
       6: [1.87730974362964, -13.737511742656883, -9.565654754604692, -19.57251616937708],
     ]),
   ChainGolden(
-    steps: 1000,
-    variance: "fixed_small",
-    clipping: 1.0,
-    ddim: (1000, 0.0),
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "clip_sample": true}"#,
+    sampler: .ddim(steps: 1000, eta: 0.0),
     timesteps: [999, 998, 997],
     states: [
       0: [-1.2435569456685276, -0.4935723890536693, 0.24357753684871658, 0.9935620934635748],
@@ -170,10 +288,8 @@ let chainGoldens = [
       999: [-0.008852328365218357, 0.0059016148553464355, 0.01248919039926851, 0.012378853459079782],
     ]),
   ChainGolden(
-    steps: 1000,
-    variance: "fixed_small",
-    clipping: nil,
-    ddim: (1000, 0.0),
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "clip_sample": false}"#,
+    sampler: .ddim(steps: 1000, eta: 0.0),
     timesteps: [999, 998, 997],
     states: [
       0: [-0.6186544009598878, -0.37373082845298145, -0.1288072559460752, 0.1161163165608311],
@@ -182,10 +298,8 @@ let chainGoldens = [
       999: [-97.96940988728068, -59.81221368182747, -19.291407303823604, 19.262685486932302],
     ]),
   ChainGolden(
-    steps: 25,
-    variance: "fixed_small",
-    clipping: 1.0,
-    ddim: (8, 0.3),
+    config: #"{"num_train_timesteps": 25, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading"}"#,
+    sampler: .ddim(steps: 8, eta: 0.3),
     timesteps: [21, 18, 15],
     states: [
       0: [-0.5976441741406958, -0.37885266593682687, -0.16006115773295784, 0.058730350470911186],
@@ -193,27 +307,446 @@ let chainGoldens = [
       6: [-0.7460854177767479, -0.4337573976440504, -0.15057091675734635, 0.15007517475985072],
       7: [-0.7461227248456902, -0.44127946216878533, -0.13807782082099399, 0.1550829291001688],
     ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "prediction_type": "epsilon"}"#,
+    sampler: .ddim(steps: 7, eta: 0.5),
+    timesteps: [852, 710, 568],
+    states: [
+      0: [-1.37455013730369, -0.5978045999383559, 0.024593138817835397, 0.8013386761831695],
+      3: [0.024819222954762687, 0.06808727316771163, 0.2892042872168767, -0.06808727316771163],
+      5: [0.2555502788544285, -0.4808125150767431, 0.3353926222312701, 0.5096573864135019],
+      6: [0.24556255728926205, -0.47083605746819157, 0.3379095181295844, 0.5046826211754458],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "prediction_type": "epsilon"}"#,
+    sampler: .ddim(steps: 7, eta: 0.5),
+    timesteps: [999, 832, 666],
+    states: [
+      0: [-1.4322240040432601, -0.6548708199246123, 0.07430972188185148, 0.8516629060004993],
+      3: [0.2569271201984159, -0.1537214905894922, 0.5170678226422412, 0.1537214905894922],
+      5: [0.6773293949201915, -0.2867938919810746, 0.1533506803075175, 0.8655597346721172],
+      6: [0.6673627638926318, -0.27680773271373776, 0.1558584734260215, 0.8606027658862191],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "prediction_type": "epsilon"}"#,
+    sampler: .ddim(steps: 7, eta: 0.5),
+    timesteps: [999, 856, 713],
+    states: [
+      0: [-1.4322240040432601, -0.6548708199246123, 0.07430972188185148, 0.8516629060004993],
+      3: [0.4346825070547767, -0.3293560395330636, 0.39119859974543203, 0.3293560395330636],
+      5: [0.7489494434335091, 0.07903837715679166, -0.304953548936622, 0.3754560715817593],
+      6: [0.3500952172910167, 0.5713772506101971, -0.21777120687124032, 0.17926559417675184],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "prediction_type": "sample"}"#,
+    sampler: .ddim(steps: 7, eta: 0.5),
+    timesteps: [852, 710, 568],
+    states: [
+      0: [-0.9523747090656083, -0.5928049755480678, -0.21394176720438446, 0.1649214411392989],
+      3: [-0.31555486454404535, -0.3070117542718673, -0.08606407182553497, 0.33661020160424593],
+      5: [-0.7330497990573319, 0.006035481676560574, 0.7255986863718049, -0.9807573604970303],
+      6: [1.0, -1.0, -0.25, 0.5],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "prediction_type": "sample"}"#,
+    sampler: .ddim(steps: 7, eta: 0.5),
+    timesteps: [999, 832, 666],
+    states: [
+      0: [-0.9261099398880765, -0.5787564815174913, -0.22538144285788306, 0.12799359580172526],
+      3: [-0.42033733428888187, -0.29179242753839874, -0.14436822977304126, 0.3392762889988765],
+      5: [-0.6271702469418525, 0.03386288947638147, 0.5620297595523069, -0.8459048446317752],
+      6: [1.0, -1.0, -0.25, 0.5],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "prediction_type": "sample"}"#,
+    sampler: .ddim(steps: 7, eta: 0.5),
+    timesteps: [999, 856, 713],
+    states: [
+      0: [-0.9261099398880765, -0.5787564815174913, -0.22538144285788306, 0.12799359580172526],
+      3: [-0.4972813588849376, -0.2595569449330094, -0.1781256792308781, 0.32826196925024764],
+      5: [-0.3866997903759397, 0.030660306401913, 0.18528647807038784, -0.5401323622966318],
+      6: [0.9735094950095303, -0.9817444391302576, -0.24070158197037816, 0.4830755145157867],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "prediction_type": "v_prediction"}"#,
+    sampler: .ddim(steps: 7, eta: 0.5),
+    timesteps: [852, 710, 568],
+    states: [
+      0: [-0.8529239613806674, -0.5382604580845421, -0.24164685633588773, 0.05496674541276672],
+      3: [-0.7701224422489265, -0.014801258276946394, -0.38779866682197367, 0.13717626495809904],
+      5: [-0.35796437187463237, -0.3226072568304701, -0.14993984836603227, 0.6101947388059157],
+      6: [-0.3679464732085603, -0.31259112606434986, -0.14743235118617992, 0.6051642283061942],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "prediction_type": "v_prediction"}"#,
+    sampler: .ddim(steps: 7, eta: 0.5),
+    timesteps: [999, 832, 666],
+    states: [
+      0: [-0.8918240364507757, -0.5602780618831471, -0.2346574250361475, 0.0909632118108521],
+      3: [-0.7883716825067726, -0.0065369210134859634, -0.3670132231975224, 0.15699272367225908],
+      5: [-0.3296161790233751, -0.3045776372019949, -0.13807174395162403, 0.5807108359829023],
+      6: [-0.3395996978023825, -0.29456240793939426, -0.13556484019182827, 0.5756817997151786],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "prediction_type": "v_prediction"}"#,
+    sampler: .ddim(steps: 7, eta: 0.5),
+    timesteps: [999, 856, 713],
+    states: [
+      0: [-0.8918240364507757, -0.5602780618831471, -0.2346574250361475, 0.0909632118108521],
+      3: [-0.7888017241263512, -0.03616087671738974, -0.35035049892673786, 0.18033129688615748],
+      5: [-0.19337311486805572, -0.34209279374675167, -0.18050637049733548, 0.4912673421754659],
+      6: [-0.6091463436683202, 0.1254069010076241, -0.05298456481345404, 0.22833598600636018],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "rescale_betas_zero_snr": true, "prediction_type": "sample"}"#,
+    sampler: .ddim(steps: 10),
+    timesteps: [999, 899, 799],
+    states: [
+      0: [-0.6352687963063672, -0.38013108148891267, -0.12241787593418879, 0.13529532962053512],
+      5: [-0.6331223951914201, -0.2508446351886816, -0.0661613041389239, -0.009977210060399644],
+      8: [-0.6255658089327938, -0.17770489414706447, 0.07978116059665896, 0.34419779599959377],
+      9: [0.75, -1.0, -0.5, 0.25],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "rescale_betas_zero_snr": true, "prediction_type": "v_prediction"}"#,
+    sampler: .ddim(steps: 10),
+    timesteps: [999, 899, 799],
+    states: [
+      0: [-0.6146648704082132, -0.36982911853983563, -0.1275688574087273, 0.11469140372238099],
+      5: [-0.5389317612671896, -0.4427660169742381, -0.15982495764561314, 0.24039682435691367],
+      8: [-0.31808927927224595, -0.30871569506620644, 0.07636745876622697, -0.1271686549862106],
+      9: [-0.5425856294961549, 0.11009548510487288, 0.23325423115985608, -0.20087560277891253],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "steps_offset": 1, "set_alpha_to_one": false, "clip_sample": false}"#,
+    sampler: .ddim(steps: 10, eta: 0.2),
+    timesteps: [901, 801, 701],
+    states: [
+      0: [0.11304130284776276, -0.28653838057203107, -0.6861180639918252, -1.085697747411619],
+      5: [-2.6006613832508156, -15.572096210848068, -7.632098670504294, -13.831234851571542],
+      8: [-4.36092276544854, -24.524169403363203, -11.760189342904113, -22.554858462090603],
+      9: [-4.364889155137044, -24.519095966313525, -11.757686166186293, -22.55633824842584],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "squaredcos_cap_v2", "timestep_spacing": "leading", "thresholding": true, "dynamic_thresholding_ratio": 0.8, "sample_max_value": 1.25}"#,
+    sampler: .ddim(steps: 10),
+    timesteps: [900, 800, 700],
+    states: [
+      0: [-0.8851815935663022, -0.2869918504433008, -0.06711154424881732, 0.6471083091125224],
+      5: [0.3226893045740554, -0.032735419073937684, 0.08533705214373005, 0.09119006741105429],
+      8: [0.3437735594970311, 0.06430685967397273, 0.2682099863360055, -0.11212962221006778],
+      9: [0.3389615963508624, 0.07233995310842933, 0.2714282293136953, -0.11373829006678914],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "prediction_type": "epsilon"}"#,
+    sampler: .dpm(steps: 6),
+    timesteps: [852, 710, 568],
+    states: [
+      0: [0.6703817009472715, -0.11542072585312496, -0.9012231601041021, -1.6870256018056597],
+      3: [-1.4182193212833516, -10.811456979328666, -4.162255809377256, -10.113886140757735],
+      4: [-2.0290729329023742, -15.77448643350707, -4.667984485854726, -13.44723682556455],
+      5: [-1.8923569317661042, -17.580206427922956, -5.57131881943406, -14.371577998252956],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "prediction_type": "epsilon"}"#,
+    sampler: .dpm(steps: 6),
+    timesteps: [999, 832, 666],
+    states: [
+      0: [1.6839737410031428, 0.08688225610340444, -1.5102092734998178, -3.107300788201879],
+      3: [13.514684158869427, -25.918627104690632, -17.041141530341587, -48.07554489011635],
+      4: [20.35522877269709, -41.027864957554634, -24.79264457932441, -73.03460944947959],
+      5: [24.006204136362296, -47.50446041364735, -29.144103555279187, -83.83418960827335],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "prediction_type": "epsilon"}"#,
+    sampler: .dpm(steps: 6),
+    timesteps: [999, 832, 666],
+    states: [
+      0: [1.6839737410031428, 0.08688225610340444, -1.5102092734998178, -3.107300788201879],
+      3: [13.573662847164307, -26.029576739258033, -17.123985324797406, -48.187524225562115],
+      4: [20.380562217651786, -41.05160875730152, -24.84649745905447, -72.95809496185281],
+      5: [24.03553667984797, -47.531952372985536, -29.20645756750829, -83.74559666169186],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "prediction_type": "sample"}"#,
+    sampler: .dpm(steps: 6),
+    timesteps: [852, 710, 568],
+    states: [
+      0: [-0.688447365121456, -0.4000455832308181, -0.11164380879076083, 0.17675795819871584],
+      3: [0.11584890400278619, -0.5576007309626063, -0.0387401314059142, 0.3663922906349057],
+      4: [-0.10745767463879927, 0.7148833817721355, -0.837185793555968, -0.21616209162543223],
+      5: [-0.75, 0.0, 0.75, -1.25],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "prediction_type": "sample"}"#,
+    sampler: .dpm(steps: 6),
+    timesteps: [999, 832, 666],
+    states: [
+      0: [-0.6540694931227542, -0.38657471335246474, -0.1190799782856588, 0.1484147716823083],
+      3: [0.0437178315625133, -0.6005885018582946, -0.04756571842733953, 0.3665276443648935],
+      4: [-0.12190459008116197, 0.6393141703150923, -0.8263563693529743, -0.18426233517552135],
+      5: [-0.75, 0.0, 0.75, -1.25],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "prediction_type": "sample"}"#,
+    sampler: .dpm(steps: 6),
+    timesteps: [999, 832, 666],
+    states: [
+      0: [-0.6540694931227542, -0.38657471335246474, -0.1190799782856588, 0.1484147716823083],
+      3: [0.043649041720342785, -0.6010923390686201, -0.04446964076953153, 0.3645440260305468],
+      4: [-0.12008041097120911, 0.6327650155324396, -0.8205402054050148, -0.1824381713089566],
+      5: [-0.75, 0.0, 0.75, -1.25],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "prediction_type": "v_prediction"}"#,
+    sampler: .dpm(steps: 6),
+    timesteps: [852, 710, 568],
+    states: [
+      0: [-0.559058461147552, -0.3484537814559837, -0.13784910921499605, 0.07275555557541098],
+      3: [-1.1199024953277414, -0.15144051593302707, -0.21851286878690523, -0.06741948827068536],
+      4: [-1.0024118099304145, -0.9279658473957881, 0.4113837396714375, 0.23663200926325528],
+      5: [-0.5683647269594538, -0.8326514668936232, 0.03804306581479583, 0.7641369623272448],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "prediction_type": "v_prediction"}"#,
+    sampler: .dpm(steps: 6),
+    timesteps: [999, 832, 666],
+    states: [
+      0: [-0.5954936775896323, -0.3631630229998245, -0.13083241311350027, 0.10149821167398518],
+      3: [-1.125680217433887, -0.09806061385173316, -0.20317372087523589, -0.09695808647261028],
+      4: [-0.9841481645764188, -0.9255454015932649, 0.46935451865227856, 0.23278997879248137],
+      5: [-0.47192107419851204, -0.7993597110250515, 0.027312631073977633, 0.8311383565732731],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "prediction_type": "v_prediction"}"#,
+    sampler: .dpm(steps: 6),
+    timesteps: [999, 832, 666],
+    states: [
+      0: [-0.5954936775896323, -0.3631630229998245, -0.13083241311350027, 0.10149821167398518],
+      3: [-1.1240452238155834, -0.09713800166010203, -0.20662221958928612, -0.09450928778802722],
+      4: [-0.9847219834684146, -0.9187363239367308, 0.4614921478485883, 0.23248254340761987],
+      5: [-0.47241666058778786, -0.7934789596988555, 0.02052218898135777, 0.8308728358759861],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading"}"#,
+    sampler: .dpm(steps: 20, order: 1, solver: "midpoint"),
+    timesteps: [940, 893, 846],
+    states: [
+      0: [-0.2837237014359219, -0.30673119282942096, -0.32973867677233937, -0.35274615326467723],
+      10: [-11.981260959732575, -16.71662551500389, -4.9037712056912275, -3.8999398161399483],
+      18: [-29.395510600540618, -41.529396391494956, -11.935469326453997, -9.713197352712957],
+      19: [-29.63290403077981, -42.0581481480365, -12.182528504632216, -10.054460761842952],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading"}"#,
+    sampler: .dpm(steps: 20, order: 1, solver: "heun"),
+    timesteps: [940, 893, 846],
+    states: [
+      0: [-0.2837237014359219, -0.30673119282942096, -0.32973867677233937, -0.35274615326467723],
+      10: [-11.981260959732575, -16.71662551500389, -4.9037712056912275, -3.8999398161399483],
+      18: [-29.395510600540618, -41.529396391494956, -11.935469326453997, -9.713197352712957],
+      19: [-29.63290403077981, -42.0581481480365, -12.182528504632216, -10.054460761842952],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading"}"#,
+    sampler: .dpm(steps: 20, order: 2, solver: "midpoint"),
+    timesteps: [940, 893, 846],
+    states: [
+      0: [-0.2837237014359219, -0.30673119282942096, -0.32973867677233937, -0.35274615326467723],
+      10: [-18.469682563440823, -20.964665751955295, -3.3822452981873576, 1.3068649619053065],
+      18: [-45.43294493861039, -52.01683795487311, -7.760876160632145, 2.980449081611253],
+      19: [-45.89058155024189, -52.68961446287389, -7.95060536566892, 2.813508386154247],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading"}"#,
+    sampler: .dpm(steps: 20, order: 2, solver: "heun"),
+    timesteps: [940, 893, 846],
+    states: [
+      0: [-0.2837237014359219, -0.30673119282942096, -0.32973867677233937, -0.35274615326467723],
+      10: [-19.000521753361006, -21.325593698362614, -3.249247340001157, 1.727921640605009],
+      18: [-46.74447385967712, -52.912925334923685, -7.405836783846703, 4.013068433471836],
+      19: [-47.220121787581206, -53.598007872132605, -7.590690208866899, 3.8603087701192713],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "thresholding": true, "dynamic_thresholding_ratio": 0.8, "sample_max_value": 1.25}"#,
+    sampler: .dpm(steps: 5),
+    timesteps: [999, 799, 599],
+    states: [
+      0: [-0.5917398155302603, -0.3419263482660849, -0.1577005639105241, 0.09211288845249013],
+      2: [-1.0237416344276942, -0.7992337661377465, -0.46361057232459346, 0.5747259574524438],
+      3: [-1.1912371968855873, -0.4512328432716219, -0.7047951620491042, -0.009379478261550112],
+      4: [-1.0, -1.0, -0.11708998551444565, 0.13545631293454155],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "steps_offset": 1}"#,
+    sampler: .dpm(steps: 1),
+    timesteps: [501],
+    states: [
+      0: [2.0752421997666253, 0.3796646420178426, -1.3159129157309404, -3.011490473479723],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "rescale_betas_zero_snr": true, "prediction_type": "sample"}"#,
+    sampler: .dpm(steps: 6),
+    timesteps: [999, 832, 666],
+    states: [
+      0: [-0.6540395858632965, -0.38658100139091184, -0.11912237221504365, 0.14833624205966334],
+      3: [0.016372859206754714, -0.6206783770472611, -0.034850529156024906, 0.38016303232461435],
+      4: [-0.13447460022934268, 0.617406759903508, -0.8131382095340539, -0.1707514718424816],
+      5: [-0.75, 0.0, 0.75, -1.25],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "rescale_betas_zero_snr": true, "prediction_type": "v_prediction"}"#,
+    sampler: .dpm(steps: 6),
+    timesteps: [999, 832, 666],
+    states: [
+      0: [-0.5956154131909195, -0.36321204555120534, -0.13080863320800754, 0.10159476423402905],
+      3: [-1.0942501701916107, -0.07319788700203494, -0.21696988976069267, -0.11441947143780365],
+      4: [-0.9553787206525093, -0.8949764865312984, 0.4513242257273475, 0.21296488860460955],
+      5: [-0.4451239133536584, -0.7721785897550241, 0.010229706736554267, 0.8156931497696995],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "prediction_type": "epsilon", "clip_sample": true}"#,
+    sampler: .heun(steps: 6),
+    timesteps: [830, 664, 664],
+    states: [
+      0: [-0.5456908389938143, -0.296990929609563, -0.20040888915893923, 0.048291020225311905],
+      5: [-1.1312512221968858, -0.7383719362465909, -0.20567755138467317, 0.2802572175452367],
+      9: [-1.3282582277466521, -0.7404752474868108, 0.2904451304755677, 0.0645898252172472],
+      10: [-1.0, -0.7455125240449499, 0.2779590287744732, 0.07209342997886702],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "prediction_type": "epsilon", "clip_sample": false}"#,
+    sampler: .heun(steps: 6),
+    timesteps: [999, 799, 799],
+    states: [
+      0: [2.601644269178462, 0.27048935544149805, -2.060665558295465, -4.391820472032428],
+      5: [-24.2756553422384, -46.49681261117952, 1.8076188531817392, -17.93677374299496],
+      9: [-55.742694404344554, -104.97708477754836, 5.096388647169578, -41.30146992423606],
+      10: [-55.742981623107916, -104.98733427550285, 5.084142860668107, -41.296034777597555],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "prediction_type": "epsilon", "clip_sample": false}"#,
+    sampler: .heun(steps: 6),
+    timesteps: [999, 832, 832],
+    states: [
+      0: [1.6839737428081087, 0.08688223334452598, -1.5102092761190569, -3.10730078558264],
+      5: [-16.657654901083642, -28.73707447204955, 0.010267502370427726, -9.73142376835648],
+      9: [-52.075697916406206, -87.75713145113909, 1.307062571351721, -30.545409623275642],
+      10: [-60.15037711728688, -101.90215705104445, 0.7838428557635014, -34.92953049697565],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "prediction_type": "sample", "clip_sample": true}"#,
+    sampler: .heun(steps: 6),
+    timesteps: [830, 664, 664],
+    states: [
+      0: [-0.6978087079274413, -0.4110793313097835, -0.1053352210754221, 0.20040888915893923],
+      5: [-0.46991670558165266, -0.40253780082852836, 0.08392471135053249, -0.09430375061180349],
+      9: [49.19743028452748, -21.74781213351276, -28.19886350413936, -20.535337167177424],
+      10: [-0.25, 0.49999999999999645, 0.9999999999999964, -0.75],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "prediction_type": "sample", "clip_sample": false}"#,
+    sampler: .heun(steps: 6),
+    timesteps: [999, 799, 799],
+    states: [
+      0: [-0.6655259383381557, -0.3911171035706392, -0.11670826880312264, 0.15770056596439386],
+      5: [-0.4577160802988989, -0.5436877292059668, 0.16270957276453454, -0.17014428407400695],
+      9: [61.43805960215468, -35.91545983793932, -35.195904768100725, -34.45332333965385],
+      10: [-0.25, 0.5, 1.25, -0.75],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "prediction_type": "sample", "clip_sample": false}"#,
+    sampler: .heun(steps: 6),
+    timesteps: [999, 832, 832],
+    states: [
+      0: [-0.6540694913177879, -0.38657473611134313, -0.11907998090489784, 0.14841477430154737],
+      5: [-0.5510697410762507, -0.45770556639325327, 0.03243471972582262, -0.051779647736052384],
+      9: [0.2865862336279996, -0.8035022581987258, -0.6533176144400208, -0.16020101889465593],
+      10: [-0.25, 0.5, 1.2499999999999998, -0.75],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "prediction_type": "v_prediction", "clip_sample": true}"#,
+    sampler: .heun(steps: 6),
+    timesteps: [830, 664, 664],
+    states: [
+      0: [-0.5456908389938143, -0.3359027675324082, -0.14364423849448532, 0.04861429054343761],
+      5: [-0.8185281972277626, -0.3884882269127956, -0.1764498724347225, 0.32966439280895216],
+      9: [-0.9188402168026452, -0.10222436740912233, 0.2782814601448469, 0.06543438316438441],
+      10: [-0.9162942736431974, -0.10721925606296474, 0.26576754572397115, 0.07293111136342871],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "linspace", "prediction_type": "v_prediction", "clip_sample": false}"#,
+    sampler: .heun(steps: 6),
+    timesteps: [999, 799, 799],
+    states: [
+      0: [-0.5836723795170529, -0.35840172170288376, -0.13313106388871457, 0.09213959392545465],
+      5: [-0.9209518666721724, -0.26306400032937893, -0.28627045657943234, 0.34737164787381797],
+      9: [-1.0927170400255215, -0.01595845205391812, 0.2920407328459913, 0.11374656771406647],
+      10: [-1.0901624028075558, -0.02095765411136609, 0.27952613044428054, 0.12124088024349003],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "trailing", "prediction_type": "v_prediction", "clip_sample": false}"#,
+    sampler: .heun(steps: 6),
+    timesteps: [999, 832, 832],
+    states: [
+      0: [-0.5954936757846659, -0.3631630457587028, -0.1308324157327393, 0.1014982142932242],
+      5: [-0.7215828828562719, -0.30311656829984707, -0.2555130379270951, 0.28619044813783295],
+      9: [-0.9139794747216686, -0.12610389363427157, 0.23197838786783037, 0.2245677212050929],
+      10: [-0.6633534097538875, -0.3609457871373777, -0.4297349174468618, 0.5720026269040502],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading", "steps_offset": 1}"#,
+    sampler: .heun(steps: 20),
+    timesteps: [951, 901, 901],
+    states: [
+      0: [-0.25168589140119896, -0.3003247738333946, -0.3489636562655903, -0.3976025386977861],
+      19: [-19.154694770754194, -17.042867978933046, -2.8895522772225366, 1.1206007093671202],
+      37: [-54.35956572517084, -48.221259836553806, -8.331138130152658, 3.2208277288493026],
+      38: [-54.3544205681011, -48.2265628298639, -8.343177515707445, 3.239720584681372],
+    ]),
+  ChainGolden(
+    config: #"{"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "timestep_spacing": "leading"}"#,
+    sampler: .heun(steps: 1),
+    timesteps: [0],
+    states: [
+      0: [-0.612530627297067, -0.3700185013876159, -0.12750637547816468, 0.11500575043128647],
+    ]),
 ]
 
 let scheduleGoldens = [
   ScheduleGolden(
-    name: "linear", start: 0.0001, end: 0.02,
-    t: [1, 2, 10, 250, 500, 900, 999, 1000],
-    beta: [9.999999747378752e-05, 0.00011991991777904332, 0.0002792792802210897, 0.005060059949755669, 0.010040040127933025, 0.018008006736636162, 0.01998008042573929, 0.019999999552965164],
-    alphaBar: [0.9998999834060669, 0.9997800588607788, 0.9981051683425903, 0.5240853428840637, 0.07858723402023315, 0.0002752058790065348, 4.118194192415103e-05, 4.035830352222547e-05]),
+    config: #"{"beta_schedule": "linear"}"#,
+    t: [1, 2, 10, 500, 999, 1000],
+    beta: [9.999999747378752e-05, 0.00011991991777904332, 0.0002792792802210897, 0.010040040127933025, 0.01998008042573929, 0.019999999552965164],
+    alphaBar: [0.9998999834060669, 0.9997800588607788, 0.9981051683425903, 0.07858723402023315, 4.118194192415103e-05, 4.035830352222547e-05]),
   ScheduleGolden(
-    name: "scaled_linear", start: 0.00085, end: 0.012,
-    t: [1, 2, 10, 250, 500, 900, 999, 1000],
-    beta: [0.0008499999530613422, 0.0008546985918655992, 0.0008927540620788932, 0.0024198375176638365, 0.0048037925735116005, 0.010301739908754826, 0.01198237482458353, 0.011999999172985554],
-    alphaBar: [0.9991499781608582, 0.9982960224151611, 0.9913210868835449, 0.6754320859909058, 0.27766942977905273, 0.014298668131232262, 0.004716695751994848, 0.00466009508818388]),
+    config: #"{"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}"#,
+    t: [1, 2, 10, 500, 999, 1000],
+    beta: [0.0008499999530613422, 0.0008546985918655992, 0.0008927540620788932, 0.0048037925735116005, 0.01198237482458353, 0.011999999172985554],
+    alphaBar: [0.9991499781608582, 0.9982960224151611, 0.9913210868835449, 0.27766942977905273, 0.004716695751994848, 0.00466009508818388]),
   ScheduleGolden(
-    name: "squaredcos_cap_v2", start: 0.0001, end: 0.02,
-    t: [1, 2, 10, 250, 500, 900, 999, 1000],
-    beta: [4.128422369831242e-05, 4.614175122696906e-05, 8.501118281856179e-05, 0.0013214966747909784, 0.003145886119455099, 0.01954418048262596, 0.7499994039535522, 0.9990000128746033],
-    alphaBar: [0.9999586939811707, 0.9999125599861145, 0.9993686676025391, 0.8470122218132019, 0.4938434660434723, 0.024091722443699837, 2.428766265438753e-06, 2.4287349909002387e-09]),
+    config: #"{"beta_schedule": "squaredcos_cap_v2"}"#,
+    t: [1, 2, 10, 500, 999, 1000],
+    beta: [4.128422369831242e-05, 4.614175122696906e-05, 8.501118281856179e-05, 0.003145886119455099, 0.7499994039535522, 0.9990000128746033],
+    alphaBar: [0.9999586939811707, 0.9999125599861145, 0.9993686676025391, 0.4938434660434723, 2.428766265438753e-06, 2.4287349909002387e-09]),
   ScheduleGolden(
-    name: "sigmoid", start: 0.0001, end: 0.02,
-    t: [1, 2, 10, 250, 500, 900, 999, 1000],
-    beta: [0.00014920519606675953, 0.00014979831757955253, 0.0001548073923913762, 0.0010357085848227143, 0.01002012100070715, 0.01983737200498581, 0.019950199872255325, 0.01995079591870308],
-    alphaBar: [0.9998508095741272, 0.9997010231018066, 0.9984815120697021, 0.9037447571754456, 0.3019309937953949, 0.00029634832753799856, 4.048962364322506e-05, 3.9681821363046765e-05]),
+    config: #"{"beta_schedule": "sigmoid"}"#,
+    t: [1, 2, 10, 500, 999, 1000],
+    beta: [0.00014920519606675953, 0.00014979831757955253, 0.0001548073923913762, 0.01002012100070715, 0.019950199872255325, 0.01995079591870308],
+    alphaBar: [0.9998508095741272, 0.9997010231018066, 0.9984815120697021, 0.3019309937953949, 4.048962364322506e-05, 3.9681821363046765e-05]),
+  ScheduleGolden(
+    config: #"{"beta_schedule": "linear", "num_train_timesteps": 4000, "beta_end": 0.005}"#,
+    t: [1, 2, 10, 2000, 3999, 4000],
+    beta: [9.999999747378752e-05, 0.00010122530511580408, 0.00011102775170002133, 0.002549387514591217, 0.004998774733394384, 0.004999999888241291],
+    alphaBar: [0.9998999834060669, 0.9997987747192383, 0.9989452958106995, 0.07053504139184952, 3.672552338684909e-05, 3.6541896406561136e-05]),
+  ScheduleGolden(
+    config: #"{"trained_betas": [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.01, 0.02, 0.03], "num_train_timesteps": 30}"#,
+    t: [1, 2, 10, 15, 29, 30],
+    beta: [0.009999999776482582, 0.019999999552965164, 0.009999999776482582, 0.05999999865889549, 0.019999999552965164, 0.029999999329447746],
+    alphaBar: [0.9900000095367432, 0.9702000021934509, 0.6218749284744263, 0.5067847967147827, 0.240472212433815, 0.23325805366039276]),
+  ScheduleGolden(
+    config: #"{"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "rescale_betas_zero_snr": true, "prediction_type": "v_prediction"}"#,
+    t: [1, 2, 10, 500, 999, 1000],
+    beta: [0.0008500218391418457, 0.0009172558784484863, 0.0009582042694091797, 0.0055155158042907715, 0.7511317729949951, 1.0],
+    alphaBar: [0.9991499781608582, 0.9982334971427917, 0.9907485842704773, 0.24235899746418, 1.9679633567193378e-07, 0.0]),
 ]

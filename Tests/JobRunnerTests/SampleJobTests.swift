@@ -22,7 +22,8 @@ struct SampleJobTests {
   private static let files = ["samples.npy", "grid.png"] + (0..<5).map { "samples/\($0).png" }
 
   private static let samplers = [
-    SamplerSpec.ddpm, .ddim(steps: 7, eta: 0), .ddim(steps: 7, eta: 1),
+    SamplerSpec.ddpm, SamplerSpec(.ddpm, steps: 7), .ddim(steps: 7, eta: 0),
+    .ddim(steps: 7, eta: 1), SamplerSpec(.dpmSolver, steps: 7), SamplerSpec(.heun, steps: 4),
   ]
 
   @Test(arguments: samplers)
@@ -166,6 +167,65 @@ struct SampleJobTests {
     }
     try jobs.add(20, jobs.sample(.job(1)) { $0.sampler = .ddim(steps: 21, eta: 0) })
     #expect(try jobs.run(20).reason?.contains("found 21, allowed is 1 to 20") == true)
+  }
+
+  /// Timesteps that the model's chain of 20 steps does not have.
+  @Test func stepsMustFitTheChainAndTheSpacing() throws {
+    let jobs = try jobsWithModel()
+    var shifted = SamplerSpec.ddim(steps: 10, eta: 0)
+    shifted.overrides.stepsOffset = 2
+    try jobs.add(2, jobs.sample(.job(1)) { $0.sampler = shifted })
+    #expect(try jobs.run(2).reason?.contains("spacing leading and steps_offset 2") == true)
+    try jobs.add(3, jobs.sample(.job(1)) { $0.sampler = SamplerSpec(.dpmSolver, steps: 20) })
+    #expect(try jobs.run(3).reason?.contains("no 20 timesteps for dpm_solver++") == true)
+  }
+
+  /// The published way to get noisy images quickly is done, with a word in the log; the job may
+  /// choose the other variance.
+  @Test func fixedLargeOverFewStepsWarns() throws {
+    let jobs = try Jobs()
+    try jobs.add(
+      1,
+      jobs.train { spec in
+        spec.training.steps = 1
+        spec.scheduler?.varianceType = .fixedLarge
+      }, name: "model")
+    #expect(try jobs.run(1).code == WorkerExit.finished)
+    var small = SamplerSpec(.ddpm, steps: 7)
+    small.overrides.varianceType = .fixedSmall
+    for (id, sampler, warns) in [
+      (2, SamplerSpec(.ddpm, steps: 7), true), (3, .ddpm, false), (4, small, false),
+    ] {
+      try jobs.add(id, jobs.sample(.job(1)) { $0.sampler = sampler })
+      let run = try jobs.run(id)
+      #expect(run.code == WorkerExit.finished)
+      #expect(run.log.contains { $0.contains("fixed_large over 7 of 20 steps") } == warns)
+    }
+    #expect(try jobs.sum(4, "samples.npy") != jobs.sum(2, "samples.npy"))
+  }
+
+  /// Every prediction and variance is trained, drawn from with every sampler, and written so that it
+  /// can be drawn from again.
+  @Test(arguments: PredictionType.allCases)
+  func everyPredictionIsTrainedAndDrawn(type: PredictionType) throws {
+    let jobs = try Jobs()
+    try jobs.add(
+      1,
+      jobs.train { spec in
+        spec.training.steps = 2
+        spec.scheduler?.predictionType = type
+        spec.scheduler?.varianceType = .learnedRange
+        spec.scheduler?.rescaleBetasZeroSNR = type != .epsilon
+        spec.unet?.outChannels = 2
+        spec.loss.kind = .hybrid(vlbWeight: 0.001)
+      }, name: "model")
+    #expect(try jobs.run(1).code == WorkerExit.finished)
+    for (index, sampler) in Self.samplers.enumerated() {
+      var sampler = sampler
+      sampler.overrides.timestepSpacing = .trailing
+      try jobs.add(2 + index, jobs.sample(.job(1)) { $0.sampler = sampler })
+      #expect(try jobs.run(2 + index).code == WorkerExit.finished, "\(sampler)")
+    }
   }
 
   @Test(arguments: [

@@ -83,16 +83,58 @@ import Testing
 
   @Test(
     arguments: [
-      ("prediction_type", "v_prediction"), ("thresholding", true), ("trained_betas", [0.1]),
-      ("variance_type", "learned_range"), ("beta_start", 0), ("beta_end", 1), ("beta_start", 0.5),
-      ("timestep_spacing", "trailing"), ("steps_offset", 1), ("rescale_betas_zero_snr", true),
-      ("set_alpha_to_one", false), ("num_train_timesteps", 0), ("clip_sample_range", -1),
-      ("_class_name", "PNDMScheduler"), ("beta_schedule", "cosine"),
+      ("prediction_type", "flow_prediction"), ("trained_betas", [0.1]), ("trained_betas", []),
+      ("variance_type", "learned"), ("variance_type", "fixed_large_log"),
+      ("beta_start", 0), ("beta_end", 1), ("num_train_timesteps", 0), ("clip_sample_range", -1),
+      ("_class_name", "EulerDiscreteScheduler"), ("beta_schedule", "cosine"),
+      ("timestep_spacing", "log"), ("steps_offset", -1), ("dynamic_thresholding_ratio", 1.5),
+      ("sample_max_value", 0), ("algorithm_type", "sde-dpmsolver++"), ("solver_order", 3),
+      ("final_sigmas_type", "sigma_min"), ("lambda_min_clipped", -5.1),
+      ("use_karras_sigmas", true), ("use_flow_sigmas", true), ("use_lu_lambdas", true),
     ] as [(String, JSONValue)])
   func schedulersAreRefusedByName(_ key: String, _ value: JSONValue) {
     let error = #expect(throws: JSONContentError.self) {
       try SchedulerConfig(json: .object([key: value]))
     }
-    #expect(error?.problems.count == 1)
+    #expect(error?.problems.map(\.path.description) == ["$.\(key)"])
+  }
+
+  @Test(
+    arguments: [
+      (["beta_start": 0.5], "$.beta_end", "at least beta_start"),
+      (["rescale_betas_zero_snr": true], "$.prediction_type", "v_prediction"),
+      (
+        [
+          "rescale_betas_zero_snr": true, "prediction_type": "sample", "num_train_timesteps": 1,
+        ], "$.num_train_timesteps", "at least 2"
+      ),
+      (
+        ["trained_betas": [0.1, 0.2], "num_train_timesteps": 3], "$.trained_betas",
+        "found 2 numbers"
+      ),
+    ] as [(JSONValue, String, String)])
+  func schedulerKeysThatDoNotFitEachOtherAreRefused(
+    _ json: JSONValue, _ path: String, _ words: String
+  ) {
+    let error = #expect(throws: JSONContentError.self) { try SchedulerConfig(json: json) }
+    #expect(error?.problems.map(\.path.description) == [path])
+    #expect(error?.description.contains(words) == true)
+  }
+
+  @Test(
+    arguments: [
+      ["prediction_type": "v_prediction", "rescale_betas_zero_snr": true],
+      ["prediction_type": "sample", "timestep_spacing": "trailing"],
+      ["variance_type": "fixed_large"],
+      ["variance_type": "fixed_small_log"], ["variance_type": "learned_range"],
+      ["variance_type": nil], ["trained_betas": [0.3, 0.1], "num_train_timesteps": 2],
+      ["set_alpha_to_one": false, "steps_offset": 1, "num_train_timesteps": 100_000],
+      ["thresholding": true, "dynamic_thresholding_ratio": 0.9, "sample_max_value": 1.5],
+      ["num_train_timesteps": 1], ["beta_schedule": "sigmoid"], ["preset": "cifar10-32"],
+    ] as [JSONValue])
+  func schedulersReadBackTheSame(_ json: JSONValue) throws {
+    let config = try SchedulerConfig(json: json)
+    #expect(try SchedulerConfig(json: config.json) == config)
+    #expect(config.json["_class_name"] == "DDPMScheduler")
   }
 }
