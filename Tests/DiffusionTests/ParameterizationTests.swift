@@ -36,6 +36,28 @@ struct ParameterizationTests {
     #expect(distance(x, tensor(5)) == 0)
   }
 
+  /// Of 2C channels the first C of each pixel are the prediction.
+  @Test(arguments: PredictionType.allCases)
+  func ofAnOutputWithAVarianceThePredictionCounts(type: PredictionType) {
+    let parameterization = Parameterization(
+      GaussianDiffusion(NoiseSchedule(SchedulerConfig())), type)
+    let memory = FloatBuffer(count: 6 * 60)
+    func tensor(_ index: Int) -> Tensor { memory.tensor(at: 60 * index, Shape(2, 2, 5, 3)) }
+    let (x, prediction) = (tensor(0), tensor(1))
+    let output = memory.tensor(at: 120, Shape(2, 2, 5, 6))
+    for i in 0..<60 {
+      unsafe x.elements[i] = Float(i % 7)
+      unsafe prediction.elements[i] = Float(i % 11)
+      unsafe output.elements[i / 3 * 6 + i % 3] = Float(i % 11)
+      unsafe output.elements[i / 3 * 6 + i % 3 + 3] = -100
+    }
+    for convert in [parameterization.data, parameterization.noise] {
+      convert(prediction, x, 300, tensor(4))
+      convert(output, x, 300, tensor(5))
+      #expect(distance(tensor(4), tensor(5)) == 0)
+    }
+  }
+
   /// v = √ᾱ ε − √(1−ᾱ) x₀, by its definition.
   @Test func theVelocityIsTheAnglesDerivative() {
     let diffusion = GaussianDiffusion(NoiseSchedule(SchedulerConfig()))

@@ -14,6 +14,15 @@ import Testing
     }
   }
 
+  @Test func pythonsInfinityIsReadOnlyWhereItIsAllowed() throws {
+    let text = Array(#"{"a": -Infinity, "b": -1}"#.utf8)
+    #expect(try JSONValue(parsing: text, allowingInfinity: true) == ["a": "-Infinity", "b": -1])
+    #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
+    #expect(throws: JSONError.self) {
+      try JSONValue(parsing: Array("-Infinite".utf8), allowingInfinity: true)
+    }
+  }
+
   @Test func keysKeepTheirOrder() throws {
     let text = #"{"b": 1, "a": 2, "c": {"z": 0, "y": 1}}"#
     #expect(try JSONValue(parsing: text).serialized() == text)
