@@ -33,6 +33,8 @@ final class SampleJob {
   private let denoisers: [any Denoiser]
   private let classes: SampledClasses?
   private let store: SampleStore
+  /// Nil unless they are wanted.
+  private let floats: FloatSamples?
   private let checkpoints: ChainCheckpoints
 
   private static let checkpointInterval = Duration.seconds(30)
@@ -85,12 +87,18 @@ final class SampleJob {
         path: folder, batches: plan.batches(of: spec.batchSize), imageShape: shape,
         viewCount: strip.count)
     }
+    floats =
+      spec.output.formats.contains(.npyFloat)
+      ? FloatSamples(in: folder, imageShape: shape) : nil
     checkpoints = try attempt { try ChainCheckpoints(path: context.directory.checkpoints) }
   }
 
   /// Draws what is missing and publishes the results.
   func run() throws(JobFailure) {
-    let missing = try attempt { try store.missing(report: context.log) }
+    let unfinished = try attempt { try store.missing(report: context.log) }
+    let missing = store.batches.filter { batch in
+      unfinished.contains(batch) || floats.map { !$0.has(batch) } ?? false
+    }
     let steps = plan.sampler.timesteps.count
     let done = (store.batches.count - missing.count) * steps
     if done > 0 { context.log("\(store.batches.count - missing.count) batches were drawn before") }
@@ -131,6 +139,7 @@ final class SampleJob {
             + " \(progress.imagesPerSecond ?? 0) images/s")
       }
     }
+    try attempt { try floats?.write(images, batch.x) }
     try attempt { try store.write(images, batch.x, views: views?.all) }
   }
 
@@ -140,6 +149,7 @@ final class SampleJob {
     for format in spec.output.formats {
       switch format {
       case .npy: try formats.writeArray()
+      case .npyFloat: try floats?.writeArray(of: store.batches, to: results.path)
       case .png: try formats.writePictures(shouldStop: context.shouldStop)
       case .grid: try formats.writeGrid(log: context.log)
       }

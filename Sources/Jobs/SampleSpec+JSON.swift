@@ -53,8 +53,9 @@ extension OutputSpec {
     "Output", defaults: OutputSpec(),
     fields: [
       Field(
-        "formats", \.formats, .array(of: .choice, count: 1...3),
-        "PNG files, one samples.npy (uint8 N×H×W×C), one grid.png."),
+        "formats", \.formats, .array(of: .choice, count: 1...4),
+        "PNG files, one samples.npy (uint8 N×H×W×C), one samples-float32.npy (N×C×H×W, before "
+          + "rounding), one grid.png."),
       Field(
         "progressive", \.progressive, .integer(0...50),
         "A picture progressive.png of the first images: the noise, so many of the images that the "

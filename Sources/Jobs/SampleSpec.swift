@@ -75,6 +75,9 @@ public struct OutputSpec: Equatable, Sendable {
     case png
     /// One `samples.npy`, uint8 N×H×W×C.
     case npy
+    /// One `samples-float32.npy`, float32 N×C×H×W in [−1, 1] as the chain ends, not rounded or cut
+    /// off.
+    case npyFloat = "npy_float"
     /// One `grid.png` with all images.
     case grid
   }

@@ -19,7 +19,8 @@ struct SampleJobTests {
     return jobs
   }
 
-  private static let files = ["samples.npy", "grid.png"] + (0..<5).map { "samples/\($0).png" }
+  private static let files =
+    ["samples.npy", "samples-float32.npy", "grid.png"] + (0..<5).map { "samples/\($0).png" }
 
   private static let samplers = [
     SamplerSpec.ddpm, SamplerSpec(.ddpm, steps: 7), .ddim(steps: 7, eta: 0),
@@ -52,18 +53,28 @@ struct SampleJobTests {
     let results = jobs.directory(2).results
     let array = try NpyFile(path: results + "/samples.npy")
     #expect(array.shape == [5, 8, 8, 1] && array.holds(UInt8.self))
+    let floats = try NpyFile(path: results + "/samples-float32.npy")
+    #expect(floats.shape == [5, 1, 8, 8] && floats.holds(Float.self))
     for index in 0..<5 {
       var pixels = [UInt8](repeating: 0, count: 64)
       try unsafe pixels.withUnsafeMutableBufferPointer { buffer in
         try unsafe array.read(from: 64 * index, into: buffer)
       }
       #expect(try loadImage(path: results + "/samples/\(index).png").pixels == pixels)
+      var values = [Float](repeating: 0, count: 64)
+      try unsafe values.withUnsafeMutableBufferPointer { buffer in
+        try unsafe floats.read(from: 64 * index, into: buffer)
+      }
+      for (value, pixel) in zip(values, pixels) {
+        #expect(abs(max(-1, min(1, value)) - (Float(pixel) / 127.5 - 1)) < 1.001 / 255)
+      }
+      #expect(Set(values).count == 64, "rounded values would repeat")
     }
     let manifest = try jobs.json(results + "/manifest.json")
     #expect(
       try manifest["inputs"]?["weights"]?["sha256"]?.string
         == jobs.sum(1, "unet/diffusion_pytorch_model.safetensors"))
-    #expect(manifest["files"]?.array?.count == 7)
+    #expect(manifest["files"]?.array?.count == 8)
   }
 
   /// The seed's own noise, given as a file in diffusers' layout, changes nothing.

@@ -65,7 +65,7 @@ final class Jobs {
     _ model: ModelReference, _ change: (inout SampleSpec) -> Void = { _ in }
   ) -> JobSpec.Work {
     var spec = SampleSpec(model: model, count: 5)
-    spec.output.formats = [.png, .npy, .grid]
+    spec.output.formats = [.png, .npy, .npyFloat, .grid]
     change(&spec)
     return .sample(spec)
   }
