@@ -127,10 +127,12 @@ CONFIGS = {
 class Model:
     """A network of random weights that diffusers saved."""
 
-    def __init__(self, name, folder):
+    def __init__(self, name, folder, output_scale=1.0):
         torch.manual_seed(2)
         self.folder = folder
         self.unet = UNet2DModel(**CONFIGS[name]).eval()
+        for parameter in self.unet.conv_out.parameters():
+            parameter.data *= output_scale
         DDPMPipeline(self.unet, DDPMScheduler()).save_pretrained(folder)
         config = self.unet.config
         self.label = None if config.num_class_embeds is None else 7
@@ -160,9 +162,12 @@ SAMPLERS = {
 }
 
 
-@pytest.mark.parametrize("model", CONFIGS, indirect=True)
+@pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_models_of_diffusers_draw_the_same_images(spool, model, sampler, tmp_path):
+def test_models_of_diffusers_draw_the_same_images(spool, name, sampler, tmp_path):
+    # At full strength a random network is chaotic: diffusers' own images in float32 and float64
+    # differ by 1.
+    model = Model(name, tmp_path / "model", output_scale=0.01)
     kind, section = SAMPLERS[sampler]
     np.save(tmp_path / "noise.npy", model.noise.numpy())
     results = spool.run({
