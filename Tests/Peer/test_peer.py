@@ -175,7 +175,7 @@ def test_models_of_diffusers_draw_the_same_images(spool, name, sampler, tmp_path
         "count": len(model.noise), "sampler": section,
         "initial_noise": str(tmp_path / "noise.npy"), "output": {"formats": ["npy_float"]},
     } | ({} if model.label is None else {"classes": [model.label]}))
-    scheduler = kind.from_config(DDPMScheduler().config)
+    scheduler = kind.from_pretrained(model.folder, subfolder="scheduler")
     scheduler.set_timesteps(section["steps"])
     x = model.noise
     for t in scheduler.timesteps:
