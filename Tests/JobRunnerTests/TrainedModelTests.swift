@@ -102,12 +102,16 @@ struct TrainedModelTests {
         spec.initial = .job(1)
         spec.unet?.blockOutChannels = [8, 32]
         spec.unet?.normEps = 1e-6
+        spec.scheduler?.predictionType = .velocity
       })
     let reason = try #require(try jobs.run(2).reason)
     #expect(
       reason.hasPrefix(
         "$.unet.block_out_channels: found [8, 32], and the model of $.init has [8, 16]; "
           + "$.unet.norm_eps: found 1e-06"))
+    #expect(
+      reason.contains(
+        "$.scheduler.prediction_type: found \"v_prediction\", and the model of $.init"))
 
     // Dropout is no part of the weights, and the model may learn another chain.
     try jobs.add(
