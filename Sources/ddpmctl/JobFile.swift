@@ -77,7 +77,7 @@ extension LabelPlace {
 extension SampleSpec {
   /// The files that the job reads beside its model, by where they stand.
   fileprivate var files: [(String, String?)] {
-    task.files.map { ("$.task.\($0)", $1) } + [
+    task.files.sorted { $0.key < $1.key }.map { ("$.task.\($0)", $1) } + [
       ("$.initial_noise", initialNoise), ("$.neighbours.dataset.path", neighbours?.dataset.path),
     ]
   }

@@ -64,6 +64,25 @@ import Testing
         ])
   }
 
+  @Test func theFilesOfATaskAndItsNeighboursAreLookedFor() throws {
+    let text = """
+      {"schema": "ddpm.job/1", "kind": "sample", "name": "x", "model": {"job": 1}, "count": 2,
+       "task": {"type": "interpolate", "from": "a.png", "to": "b.png", "depths": [1]},
+       "neighbours": {"dataset": {"type": "npy", "path": "data/x.npy"}}}
+      """
+    try withFile(text) { folder in
+      let file = try JobFile(folder.path + "/job.json")
+      let wanted = [
+        "$.task.from: there is no \(folder.path)/a.png", "$.task.to: there is no",
+        "$.neighbours.dataset.path: there is no \(folder.path)/data/x.npy",
+      ]
+      #expect(file.missingFiles.count == wanted.count)
+      for (line, beginning) in zip(file.missingFiles, wanted) {
+        #expect(line.hasPrefix(beginning), "\(line)")
+      }
+    }
+  }
+
   @Test(arguments: [
     ("x", "/f/g/x"), ("./x", "/f/g/x"), ("../x", "/f/x"), ("a/.././b//c/", "/f/g/b/c"),
     ("../../../x", "/x"), (".", "/f/g"), ("../..", "/"), ("..x/.y", "/f/g/..x/.y"),
