@@ -57,23 +57,12 @@ func makeChainPlan(
   case .generate:
     return Generation(count: spec.count, sampler: sampler, noise: noise)
   case .interpolate(let task):
-    try checkThatStepsStandAlone(sampler)
     return try Interpolation(
       task, count: spec.count, seed: job.seed, sampler, NoiseSchedule(scheduler), shape: shape,
       log: log)
   case .inpaint(let task):
-    try checkThatStepsStandAlone(sampler)
     return try Inpainting(
       task, count: spec.count, noise: noise, sampler, NoiseSchedule(scheduler), shape: shape)
-  }
-}
-
-/// Chains that begin in their middle, or go back, need a sampler whose steps depend on x alone.
-private func checkThatStepsStandAlone(_ sampler: any Sampler) throws(JobFailure) {
-  guard sampler.carried == 0 else {
-    throw .failed(
-      reason: "$.sampler.type: steps of this sampler build on those before, so its chains cannot"
-        + " begin in the middle or go back as $.task wants it; allowed are \"ddpm\" and \"ddim\"")
   }
 }
 

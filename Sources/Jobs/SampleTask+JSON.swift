@@ -88,6 +88,13 @@ extension NeighboursSpec {
 extension SampleSpec {
   /// Reports what the keys of a sample job may not say together.
   func checkTask(_ report: (_ key: String, _ message: String) -> Void) {
+    if task != .generate, ![.ddpm, .ddim].contains(sampler.method) {
+      report(
+        "sampler",
+        "steps of \"\(sampler.method.rawValue)\" build on those before, so that its chains cannot"
+          + " begin in the middle or go back as the task wants it; allowed are \"ddpm\" and"
+          + " \"ddim\"")
+    }
     guard case .interpolate = task else { return }
     if !(2...100).contains(count) {
       report("count", "found \(count), allowed are 2 to 100 images in a row of an interpolation")

@@ -85,7 +85,7 @@ struct SampleTaskTests {
           spec.output.progressive = 3
         case .progressive:
           spec.count = 10
-          spec.sampler = .ddim(steps: 7, eta: 1)
+          spec.sampler = SamplerSpec(.dpmSolver, steps: 7)
           spec.output.progressive = 4
         }
         spec.neighbours = NeighboursSpec(dataset: DatasetSpec(format: .npy, path: jobs.dataset))

@@ -250,6 +250,7 @@ import Testing
       (["count"], 101, "$.count: found 101"),
       (["initial_noise"], "/x.npy", "$.initial_noise: an interpolation begins with two images"),
       (["output"], ["progressive": 3], "$.output: an interpolation begins in the middle"),
+      (["sampler"], ["type": "heun"], "$.sampler: steps of \"heun\" build on those before"),
     ] as [([String], JSONValue?, String)])
   func interpolationsAreRefusedInOneSentence(
     _ path: [String], _ value: JSONValue?, _ beginning: String
@@ -288,7 +289,8 @@ import Testing
       "$.unet.down_block_types", "$.unet.up_block_types", "$.unet.attention_head_dim",
       "$.scheduler.beta_end", "$.scheduler.prediction_type", "$.scheduler.trained_betas",
       "$.training.shards", "$.output.formats", "$.model", "$.init",
-      "$.count", "$.initial_noise", "$.output", "$.weights", "$.dataset", "$.dataset.labels",
+      "$.count", "$.initial_noise", "$.output", "$.sampler", "$.weights", "$.dataset",
+      "$.dataset.labels",
       "$.dataset.class_names", "$.neighbours.dataset", "$.neighbours.dataset.labels",
       "$.neighbours.dataset.class_names", "$.training.label_dropout", "$.unet.num_class_embeds",
     ]
