@@ -30,13 +30,12 @@ public struct Parameterization: Sendable {
     }
   }
 
-  /// The factors of xₜ and of the output in x̂₀, which is linear in both.
-  func dataFactors(_ t: Int) -> (x: Double, output: Double) {
-    let (signal, deviation) = (diffusion.signalScale(t), diffusion.noiseScale(t))
-    return switch type {
-    case .epsilon: (1 / signal, -deviation / signal)
-    case .sample: (0, 1)
-    case .velocity: (signal, -deviation)
+  /// ∂x̂₀/∂output: x̂₀ is linear in the output.
+  func dataSlope(_ t: Int) -> Double {
+    switch type {
+    case .epsilon: -diffusion.noiseScale(t) / diffusion.signalScale(t)
+    case .sample: 1
+    case .velocity: -diffusion.noiseScale(t)
     }
   }
 

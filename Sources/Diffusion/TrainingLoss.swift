@@ -147,7 +147,7 @@ public struct TrainingLoss: Sendable {
     let outputs = output.shape.c
     let scale = factor / Double(data.count)
     let bound = bound * Double(steps.count) / log(2)
-    let slope = Parameterization(diffusion, prediction).dataFactors(t).output
+    let slope = Parameterization(diffusion, prediction).dataSlope(t)
     let (out, y, x0, gradient) = unsafe (
       output.elements, target.elements, data.elements, gradient.elements
     )

@@ -12,8 +12,8 @@ public import TensorCore
 /// expectation over q. Terms are computed in Double from x̂₀ in Float.
 ///
 /// The reverse chain is that of the scheduler's config: its prediction type, its variance
-/// (`fixed_large` has β̃₂ at t = 1, as Ho et al. do) and, with `clip_sample`, x̂₀ clipped to
-/// ±`clip_sample_range`. Dynamic thresholding belongs to sampling and has no part in it.
+/// (`fixed_large` has β̃₂ at t = 1, as Ho et al. do) and, with `clip_sample` or `thresholding`, x̂₀
+/// limited as in sampling.
 public struct VariationalBound: Sendable {
   /// What one step t of the chain contributes for one image.
   public struct Term: Equatable, Sendable {
@@ -25,7 +25,7 @@ public struct VariationalBound: Sendable {
 
   private let diffusion: GaussianDiffusion
   private let parameterization: Parameterization
-  private let clipping: Float?
+  private let limit: DataLimit
   /// Whether outputs have a variance beside each prediction.
   private let hasVariance: Bool
   /// Step t at index t − 1.
@@ -36,7 +36,7 @@ public struct VariationalBound: Sendable {
     let diffusion = GaussianDiffusion(NoiseSchedule(scheduler))
     self.diffusion = diffusion
     parameterization = Parameterization(diffusion, scheduler.predictionType)
-    clipping = scheduler.clipSample ? Float(scheduler.clipSampleRange) : nil
+    limit = DataLimit(scheduler)
     hasVariance = scheduler.varianceType == .learnedRange
     steps = (1...diffusion.schedule.steps).map {
       ReverseStep(diffusion, variance: scheduler.varianceType, t: $0)
@@ -71,12 +71,8 @@ public struct VariationalBound: Sendable {
       output.shape.c == (hasVariance ? 2 : 1) * x.shape.c, "the output does not fit the variance")
     let step = steps[t - 1]
     let estimate = x
-    if hasVariance {
-      estimateData(beside: output, x: x, t: t)
-    } else {
-      parameterization.data(output, x: x, t: t, into: estimate)
-    }
-    if let clipping { clamp(estimate, to: clipping) }
+    parameterization.data(output, x: x, t: t, into: estimate)
+    limit.apply(to: estimate)
     return (0..<x.shape.n).map { n in
       func image(_ tensor: Tensor) -> Tensor { tensor.images(n..<n + 1) }
       let (data, estimate) = (image(data), image(estimate))
@@ -92,16 +88,6 @@ public struct VariationalBound: Sendable {
           ).nats
         }
       return Term(bits: nats / log(2), dataError: dataError)
-    }
-  }
-
-  /// x̂₀ from an output with a variance beside each prediction, written over x.
-  private func estimateData(beside output: Tensor, x: Tensor, t: Int) {
-    let factors = parameterization.dataFactors(t)
-    let (out, values, channels) = unsafe (output.elements, x.elements, x.shape.c)
-    for i in 0..<x.count {
-      let prediction = Double(unsafe out[i / channels * 2 * channels + i % channels])
-      unsafe values[i] = Float(factors.x * Double(values[i]) + factors.output * prediction)
     }
   }
 

@@ -108,9 +108,7 @@ extension LossSpec {
       return "\(type), which trains a learned variance, and scheduler.variance_type is"
         + " \(scheduler.varianceType.rawValue); set that to learned_range, or the loss to \"simple\""
     case .vlb, .hybrid:
-      return scheduler.rescaleBetasZeroSNR && scheduler.predictionType == .epsilon
-        ? "\(type), which is infinite where scheduler.rescale_betas_zero_snr leaves noise only and"
-          + " the network predicts epsilon; set scheduler.prediction_type to v_prediction" : nil
+      return nil
     }
   }
 }

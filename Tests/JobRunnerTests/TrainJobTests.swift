@@ -104,6 +104,25 @@ struct TrainJobTests {
     #expect(try jobs.sum(3, Self.weights) != jobs.sum(1, Self.weights))
   }
 
+  /// A network with a learned variance is trained with L_hybrid, previewed, published, and sampled.
+  @Test func aLearnedVarianceIsTrained() throws {
+    let jobs = try Jobs()
+    let work = jobs.train(previews: true) { spec in
+      spec.unet?.outChannels = 2
+      spec.scheduler?.varianceType = .learnedRange
+      spec.loss.kind = .hybrid(vlbWeight: 0.001)
+    }
+    try jobs.add(1, work)
+    #expect(try jobs.run(1, threads: 2).code == WorkerExit.finished)
+    let model = try DiffusersFolder(path: jobs.directory(1).results)
+    #expect(model.unet.outChannels == 2 && model.scheduler.varianceType == .learnedRange)
+    try jobs.add(2, work)
+    #expect(try jobs.runInPieces(2, polls: [3, 22]) > 1)
+    #expect(try jobs.sum(2, Self.weights) == jobs.sum(1, Self.weights))
+    try jobs.add(3, jobs.sample(.job(1)) { $0.sampler = .ddpm })
+    #expect(try jobs.run(3).code == WorkerExit.finished)
+  }
+
   private static func withoutSpeed(_ line: String) -> Substring? {
     line.split(separator: ", \"images").first ?? line.split(separator: ",\"images").first
   }

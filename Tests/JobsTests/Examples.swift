@@ -10,7 +10,8 @@ enum Examples {
 
   static let names = [
     "cifar10-train.json", "dpm-solver-sample.json", "fashion-mnist-classes-sample.json",
-    "fashion-mnist-classes-train.json", "fashion-mnist-evaluate.json", "fashion-mnist-sample.json",
+    "fashion-mnist-classes-train.json", "fashion-mnist-evaluate.json",
+    "fashion-mnist-hybrid-train.json", "fashion-mnist-sample.json",
     "fashion-mnist-train.json", "fine-tune.json", "image-folder-train.json",
     "inpainting.json", "interpolation.json", "progressive-and-neighbours.json",
   ]

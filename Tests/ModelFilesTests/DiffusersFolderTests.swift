@@ -118,6 +118,19 @@ struct DiffusersFolderTests {
     }
   }
 
+  @Test func theOutputFitsTheChainsVariance() throws {
+    try inTemporaryFolder { folder in
+      var scheduler = Preset.fashionMNIST28.scheduler
+      scheduler.varianceType = .learnedRange
+      try write(to: folder)
+      try AtomicFile.write(
+        scheduler.json.serialized(), to: folder + "/scheduler/scheduler_config.json")
+      let problem = problem(folder)
+      #expect(problem.contains("/unet/config.json cannot be used: $.out_channels: found 1,"))
+      #expect(problem.contains("allowed is twice in_channels, 2"))
+    }
+  }
+
   @Test func saysWhatIsMissing() throws {
     try inTemporaryFolder { folder in
       #expect(problem(folder + "/nowhere").contains("there is no such folder"))
