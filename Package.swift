@@ -143,7 +143,7 @@ let package = Package(
       "JobRunner",
       imports: [
         "Jobs", "DurableIO", "StrictJSON", "ModelConfig", "ModelFiles", "TensorFiles", "TensorCore",
-        "Images", "Models",
+        "Images", "Models", "Datasets",
       ]),
     tests(
       "ddpmctl",

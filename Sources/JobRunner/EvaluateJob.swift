@@ -116,7 +116,7 @@ final class EvaluateJob {
     let data = FloatBuffer(count: images.count * dataset.imageSize)
     let x0 = data.tensor(
       at: 0, Shape(images.count, dataset.height, dataset.width, dataset.channels))
-    try attempt { try read(images, into: x0) }
+    try attempt { try dataset.read(images, into: x0) }
     let priors = bound.prior(x0)
     let batch = BoundBatch(
       data: x0, images: images, labels: labels.map { labels in images.map { labels[$0] } },
@@ -154,20 +154,6 @@ final class EvaluateJob {
     throw .failed(
       reason: "the bound of image \(image) of \(spec.dataset.path) is not finite: the weights of"
         + " \(inputs.model) give numbers that are not; verify them with ddpmctl model verify")
-  }
-
-  /// Fills `x` with the images, in [−1, 1].
-  private func read(_ images: [Int], into x: Tensor) throws(DatasetError) {
-    var pixels = [UInt8](repeating: 0, count: x.count)
-    let size = dataset.imageSize
-    try unsafe pixels.withUnsafeMutableBufferPointer { buffer throws(DatasetError) in
-      for (place, image) in images.enumerated() {
-        try unsafe dataset.read(
-          image,
-          into: UnsafeMutableBufferPointer(rebasing: buffer[place * size..<(place + 1) * size]))
-      }
-    }
-    unsafe pixels.withUnsafeBufferPointer { unsafe floats(fromBytes: $0, into: x) }
   }
 
   // MARK: Time and progress

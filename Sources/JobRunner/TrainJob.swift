@@ -3,7 +3,8 @@
 /// **Promises.** However often and wherever the run is interrupted, it ends in the same bits. A
 /// checkpoint is written every `checkpoint_every` steps, behind the last step, and when asked to
 /// stop. The results are a model folder with the averaged weights (the plain ones under `raw/`),
-/// `loss.png`, `metrics.jsonl`, `previews/` and `manifest.json`.
+/// `loss.png`, `metrics.jsonl`, `previews/` and `manifest.json`; with `holdout` also the scores on
+/// the held-out images, `heldout.json` and `heldout.jsonl`, and the best checkpoint's model, `best/`.
 ///
 /// **Failures.** Data that cannot be read, or a loss that is not finite, fail the job; the last
 /// good checkpoint stays.
@@ -34,6 +35,8 @@ final class TrainJob {
   private let previews: PreviewSampler
   /// Nil without labels.
   private let classes: ModelClasses?
+  /// Nil if no images are held out.
+  private let heldOut: HeldOutCheck?
   private var pace: Pace
   /// What is stored beside a checkpoint's tensors.
   private let note: JSONObject
@@ -95,11 +98,16 @@ final class TrainJob {
     previews = PreviewSampler(
       trainer, model.scheduler, pool, folder: results.path, classes: classes)
     pace = Pace(total: spec.training.steps, done: step)
+    heldOut = try spec.holdout.map { holdout throws(JobFailure) in
+      try HeldOutCheck(
+        holdout, spec, of: dataset, trainer, model.scheduler, pool, in: context.directory)
+    }
+    let trained = heldOut?.training ?? dataset
     func stream(_ stream: RandomStream) -> Philox {
       Philox(seed: job.seed, stream: stream.rawValue)
     }
     loader = BatchLoader(
-      dataset: dataset, order: EpochShuffle(count: dataset.count, random: stream(.shuffle)),
+      dataset: trained, order: EpochShuffle(count: trained.count, random: stream(.shuffle)),
       batchSize: spec.training.batchSize,
       flips: spec.dataset.horizontalFlip ? stream(.flip) : nil, firstStep: step)
   }
@@ -132,6 +140,7 @@ final class TrainJob {
     // Whatever ends the run, a checkpoint under way is still finished.
     defer { try? checkpoints.finish() }
     while true {
+      try scoreIfDue()
       try drawPreviewIfDue()
       guard trainer.state.step < spec.training.steps else { break }
       try stopIfAsked()
@@ -172,7 +181,11 @@ final class TrainJob {
   }
 
   private func stopIfAsked() throws(JobFailure) {
-    guard context.shouldStop() else { return }
+    if context.shouldStop() { try stop() }
+  }
+
+  /// Ends the run with a checkpoint.
+  private func stop() throws(JobFailure) {
     try checkpoint()
     try attempt { try checkpoints.finish() }
     throw .stopped
@@ -183,9 +196,17 @@ final class TrainJob {
     guard trainer.state.step != checkpointed else { return }
     try attempt {
       try metrics.sync()
+      try heldOut?.sync()
       try checkpoints.write(trainer.state, note: note)
     }
     checkpointed = trainer.state.step
+  }
+
+  /// Scores the state on held-out images if that is due.
+  private func scoreIfDue() throws(JobFailure) {
+    guard let heldOut, heldOut.isDue else { return }
+    if try !heldOut.score(note: note, shouldStop: context.shouldStop) { try stop() }
+    pace.rest()
   }
 
   /// Draws the preview of this step if one is wanted and none is there: drawing one may have been
@@ -204,7 +225,8 @@ final class TrainJob {
   private func writeLossCurve() throws(SystemError) {
     let plot = Plot(
       title: job.name, xLabel: "step", yLabel: "loss",
-      points: metrics.losses.enumerated().map { (x: Double($0 + 1), y: $1) })
+      curves: [.steps(metrics.losses.enumerated().map { (x: Double($0 + 1), y: $1) })]
+        + (heldOut?.curves ?? []))
     try AtomicFile.write(encodePNG(plot.image), to: results.path + "/loss.png", synced: false)
   }
 
@@ -220,6 +242,8 @@ final class TrainJob {
     try writeLossCurve()
     try AtomicFile.write(
       try readFile(context.directory.metrics, limit: .max - 1), to: results.path + "/metrics.jsonl")
+    try heldOut?.writeResults(
+      to: results.path, model.scheduler, classes: classes, report: context.log)
     var inputs: JSONObject = ["dataset": .string(spec.dataset.path)]
     if let origin = model.origin { inputs["init"] = .object(origin.json) }
     try results.publish(spec: job, inputs: inputs)

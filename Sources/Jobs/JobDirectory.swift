@@ -18,7 +18,10 @@ public struct JobDirectory: Equatable, Sendable {
   public var lock: String { path + "/lock" }
   /// One JSON object a training step, appended by the worker.
   public var metrics: String { path + "/metrics.jsonl" }
+  /// The scores on held-out images, one JSON object a line, appended by the worker.
+  public var heldOut: String { path + "/heldout.jsonl" }
   /// The newest checkpoints: two while a training run is under way, one when it has ended.
+  /// With held-out images the best one, too, in the folder `best`.
   public var checkpoints: String { path + "/checkpoints" }
   /// Results before they are whole.
   public var resultsInProgress: String { path + "/results.partial" }

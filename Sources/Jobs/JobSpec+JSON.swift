@@ -99,9 +99,18 @@ extension JobSpec {
       Field(
         "training", \.train.training, TrainingSpec.codec.codec, required: true, "The loop's length."
       ),
+      Field(
+        "holdout", \.train.holdout, omittingNil: HoldoutSpec.codec,
+        "Images that are never trained on, to choose the best checkpoint by."),
     ],
     rules: { job, report in
       job.train.checkClasses(report)
+      if let holdout = job.train.holdout, holdout.every == nil, job.train.training.previewEvery == 0
+      {
+        report(
+          "holdout",
+          "when to score is missing: add \"every\", or \"preview_every\" to $.training")
+      }
       guard let scheduler = job.train.scheduler else { return }
       if let problem = job.train.unet?.outputProblem(with: scheduler) {
         report("unet.out_channels", problem)

@@ -170,6 +170,59 @@ extension TrainingSpec {
     })
 }
 
+extension HoldoutSpec {
+  /// `{"images": N}` or `{"fraction": F}`, and what else there is.
+  static let codec: JSONCodec<HoldoutSpec> = Keys.codec.codec.map(
+    to: { keys, path throws(JSONContentError) in
+      var spec: HoldoutSpec
+      switch (keys.images, keys.fraction) {
+      case (let images?, nil): spec = HoldoutSpec(.images(images))
+      case (nil, let fraction?): spec = HoldoutSpec(.fraction(fraction))
+      case (nil, nil):
+        throw JSONContentError(
+          path, "the number of images is missing: add \"images\" or \"fraction\"")
+      case (_?, _?):
+        throw JSONContentError(
+          path, "found both \"images\" and \"fraction\", allowed is one of them")
+      }
+      (spec.bank, spec.every) = (keys.bank, keys.every)
+      return spec
+    },
+    from: { spec in
+      var keys = Keys(bank: spec.bank, every: spec.every)
+      switch spec.size {
+      case .images(let images): keys.images = images
+      case .fraction(let fraction): keys.fraction = fraction
+      }
+      return keys
+    })
+
+  private struct Keys: Sendable {
+    var images: Int?
+    var fraction: Double?
+    var bank = 256
+    var every: Int?
+
+    static let codec = ObjectCodec<Keys>(
+      "Held-out images", defaults: Keys(),
+      fields: [
+        Field(
+          "images", \.images, omittingNil: .integer(1...Int(Int32.max)),
+          "So many images are held out."),
+        Field(
+          "fraction", \.fraction, omittingNil: .number(above: 0, below: 1),
+          "This part of the images is held out."),
+        Field(
+          "bank", \.bank, .integer(1...65536),
+          "Triples of image, timestep and noise, drawn once, that weights are scored on."),
+        Field(
+          "every", \.every, .optional(.integer(1...TrainingSpec.mostSteps)),
+          "Steps from one score to the next; null scores at every preview. The last step is always "
+            + "scored."),
+      ])
+  }
+}
+
 extension JSONCodec<Int?> {
   /// The key `threads` of a job.
   static let threads = JSONCodec.optional(.integer(1...1024))

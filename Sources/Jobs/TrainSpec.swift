@@ -18,6 +18,8 @@ public struct TrainSpec: Equatable, Sendable {
   public var ema = EMASpec()
   /// The loop.
   public var training: TrainingSpec
+  /// Images that are held out to choose the best checkpoint by; nil trains on all.
+  public var holdout: HoldoutSpec?
 
   /// A train job with default optimizer and average.
   public init(
@@ -138,4 +140,24 @@ public struct TrainingSpec: Equatable, Sendable {
     self.batchSize = batchSize
     self.steps = steps
   }
+}
+
+/// Images that training never sees, and how weights are scored on them.
+public struct HoldoutSpec: Equatable, Sendable {
+  /// How many images are held out.
+  public enum Size: Equatable, Sendable {
+    /// So many.
+    case images(Int)
+    /// This part of the data set.
+    case fraction(Double)
+  }
+  /// How many images are held out.
+  public var size: Size
+  /// Triples of image, timestep and noise that weights are scored on.
+  public var bank = 256
+  /// Steps from one score to the next; nil scores at every preview. The last step is always scored.
+  public var every: Int?
+
+  /// Scores at every preview.
+  public init(_ size: Size) { self.size = size }
 }

@@ -18,15 +18,17 @@ import TensorFiles
 public struct CheckpointStore: Sendable {
   /// The value of `schema` in a checkpoint's JSON file.
   public static let schema = "ddpm.checkpoint/1"
-  /// Checkpoints kept on disk while a run goes on.
-  public static let kept = 2
-
   /// The folder.
   public let path: String
+  /// Checkpoints kept on disk while a run goes on.
+  private let kept: Int
 
   /// The store in folder `path`, made where missing; what a killed writer left is cleared away.
-  public init(path: String) throws(ModelFileError) {
+  ///
+  /// - kept: how many checkpoints, those of the last steps, stay on disk.
+  public init(path: String, keeping kept: Int = 2) throws(ModelFileError) {
     self.path = path
+    self.kept = kept
     do {
       try Directory.create(path)
       try Directory.removeTemporaries(in: path)
@@ -57,7 +59,7 @@ public struct CheckpointStore: Sendable {
     ]
     do {
       try AtomicFile.write(seal.serialized() + "\n", to: sealPath(step))
-      try prune(keeping: Self.kept)
+      try prune(keeping: kept)
     } catch {
       throw .system(error)
     }

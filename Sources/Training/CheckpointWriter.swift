@@ -26,7 +26,7 @@ public final class CheckpointWriter {
     self.copy = copy
     underWay = thread.run { [store, copy] in
       Result { () throws(ModelFileError) in
-        try store.write(step: copy.step, state: note, tensors: copy.tensors)
+        try copy.write(to: store, note: note)
       }
     }
   }

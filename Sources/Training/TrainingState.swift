@@ -2,8 +2,9 @@
 /// data are functions of the step, so this is all a checkpoint has to hold.
 
 import Diffusion
-import ModelFiles
-import TensorCore
+public import ModelFiles
+public import StrictJSON
+public import TensorCore
 
 /// Weights, their average, Adam's moments, the latest losses, and the number of steps done; each
 /// one flat buffer.
@@ -47,6 +48,20 @@ public struct TrainingState: Sendable {
       lossHistory.map { (name: "loss_history", values: $0.losses.all) },
     ]
     return always + sometimes.compactMap { $0 }
+  }
+
+  /// Stores the state as a checkpoint, with `note` beside its tensors.
+  public func write(to store: CheckpointStore, note: JSONObject) throws(ModelFileError) {
+    try store.write(step: step, state: note, tensors: tensors)
+  }
+
+  /// Reads the weights that samples are drawn with, the average where one is kept, from a checkpoint
+  /// without the rest of its state.
+  public static func readAveragedWeights(
+    of checkpoint: Checkpoint, into weights: Tensor
+  ) throws(ModelFileError) {
+    let hasAverage = checkpoint.tensors.contains { $0.name == "average" }
+    try checkpoint.read(hasAverage ? "average" : "weights", into: weights)
   }
 
   /// Takes over the contents of `other`, which belongs to the same network and recipe.

@@ -34,6 +34,26 @@ import Testing
     #expect(train.training.threads == nil)
   }
 
+  @Test(arguments: [["images": 500], ["fraction": 0.1, "bank": 7, "every": 100]] as [JSONValue])
+  func heldOutImagesReadBack(_ value: JSONValue) throws {
+    let json = try Examples.json("fashion-mnist-train.json").setting(["holdout"], to: value)
+    let spec = try JobSpec(json: json)
+    #expect(try JobSpec(json: spec.json) == spec)
+    guard case .train(let train) = spec.work else { return }
+    #expect(train.holdout?.size == (value["images"] == nil ? .fraction(0.1) : .images(500)))
+    #expect(train.holdout?.every == value["every"]?.int)
+    #expect(try JobSpec(json: json.setting(["holdout"], to: nil)).json["holdout"] == nil)
+  }
+
+  @Test func whenToScoreMustBeSaid() throws {
+    let json = try Examples.json("fashion-mnist-train.json")
+      .setting(["holdout"], to: ["images": 5]).setting(["training", "preview_every"], to: 0)
+    #expect(
+      problems(json).map(\.description) == [
+        #"$.holdout: when to score is missing: add "every", or "preview_every" to $.training"#
+      ])
+  }
+
   @Test func theSampleExampleSaysWhatItSays() throws {
     let spec = try JobSpec.parse(Examples.bytes("fashion-mnist-sample.json"))
     guard case .sample(let sample) = spec.work else {
@@ -168,13 +188,25 @@ import Testing
       ),
       (
         ["count"], 3,
-        #"$: unknown key "count"; allowed here is "schema", "$schema", "kind", "name", "seed", "queue", "dataset", "init", "unet", "scheduler", "loss", "optimizer", "ema" or "training"; it belongs to kind "sample""#
+        #"$: unknown key "count"; allowed here is "schema", "$schema", "kind", "name", "seed", "queue", "dataset", "init", "unet", "scheduler", "loss", "optimizer", "ema", "training" or "holdout"; it belongs to kind "sample""#
       ),
       (["seed"], -1, "$.seed: found -1, allowed is an integer from 0 to 18446744073709551615"),
       (
         ["unet", "attention_head_dim"], 7,
         "$.unet.attention_head_dim: found 7, which does not divide the 64 channels of a block with attention"
       ),
+      (
+        ["holdout"], [:],
+        "$.holdout: the number of images is missing: add \"images\" or \"fraction\""
+      ),
+      (
+        ["holdout"], ["images": 5, "fraction": 0.5],
+        #"$.holdout: found both "images" and "fraction", allowed is one of them"#
+      ),
+      (
+        ["holdout"], ["fraction": 1], "$.holdout.fraction: found 1, allowed is a number > 0 and < 1"
+      ),
+      (["holdout"], .null, #"$.holdout: found null, allowed is an object"#),
     ] as [([String], JSONValue?, String)])
   func trainJobsAreRefusedInOneSentence(
     _ path: [String], _ value: JSONValue?, _ sentence: String
