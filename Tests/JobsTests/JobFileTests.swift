@@ -322,7 +322,7 @@ import Testing
       "$.scheduler.beta_end", "$.scheduler.prediction_type", "$.scheduler.trained_betas",
       "$.training.shards", "$.output.formats", "$.model", "$.init",
       "$.count", "$.initial_noise", "$.output", "$.sampler", "$.weights", "$.dataset",
-      "$.dataset.labels",
+      "$.dataset.labels", "$.holdout",
       "$.dataset.class_names", "$.neighbours.dataset", "$.neighbours.dataset.labels",
       "$.neighbours.dataset.class_names", "$.training.label_dropout", "$.unet.num_class_embeds",
     ]
