@@ -84,7 +84,7 @@ let package = Package(
       "Training",
       imports: [
         "Models", "Diffusion", "Datasets", "ModelFiles", "ModelConfig", "TensorCore", "TensorFiles",
-        "StrictJSON",
+        "StrictJSON", "DurableIO",
       ]),
 
     // Where jobs and numerics meet.

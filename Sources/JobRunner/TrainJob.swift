@@ -69,7 +69,9 @@ final class TrainJob {
     }
     self.classes = classes
     let pool = ThreadPool(threads: context.threads)
-    let trainer = Trainer(unet: unet, scheduler: model.scheduler, recipe: recipe, pool: pool)
+    let trainer = Trainer(
+      unet: unet, scheduler: model.scheduler, recipe: recipe,
+      recomputesActivations: spec.training.activationCheckpointing, pool: pool)
     self.trainer = trainer
     let store = try attempt { try CheckpointStore(path: context.directory.checkpoints) }
     let checkpoint = try attempt { try store.newest(report: context.log) }

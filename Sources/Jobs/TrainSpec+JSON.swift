@@ -154,6 +154,10 @@ extension TrainingSpec {
         "Steps from one grid of preview samples to the next; 0 draws none."),
       Field("threads", \.threads, .threads, JSONCodec.threadsDocumentation),
       Field(
+        "activation_checkpointing", \.activationCheckpointing, .bool,
+        "Makes activations again on the way back instead of keeping them: less memory for large "
+          + "images, a third more time, the same result."),
+      Field(
         "shards", \.shards, .optional(.integer(1...1024)),
         "Parts a batch is cut into. Decides the result's last bits and how many threads can help; "
           + "null chooses from the batch size."),

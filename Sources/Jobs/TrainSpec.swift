@@ -128,6 +128,9 @@ public struct TrainingSpec: Equatable, Sendable {
   public var previewEvery = 0
   /// Threads of the worker; nil takes all the daemon allows. Does not change the result.
   public var threads: Int?
+  /// Whether blocks are walked through again on the way back instead of keeping what is in them:
+  /// less memory, a third more time, the same result.
+  public var activationCheckpointing = false
   /// Parts a batch is cut into, summed in a fixed tree; nil chooses from the batch size.
   /// The number of parts decides the result's bits and bounds the threads that can help.
   public var shards: Int?

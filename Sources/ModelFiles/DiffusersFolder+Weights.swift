@@ -74,8 +74,7 @@ extension DiffusersFolder {
 
   /// What is wrong with values that are not all finite.
   private static func notFinite(_ values: UnsafeBufferPointer<Float>) -> String? {
-    var count = 0
-    for value in unsafe values where !value.isFinite { count += 1 }
+    let count = unsafe values.count { !$0.isFinite }
     return count == 0
       ? nil
       : "has \(count) of \(values.count) \(values.count == 1 ? "value" : "values") infinite or NaN"

@@ -43,7 +43,7 @@ struct DownBlock {
 
   /// x: N×H×W×I; appends its outputs to `skips`, the last of which is the block's.
   func forward(
-    _ x: Tensor, embedding: Tensor, skips: inout [Tensor], _ pass: Pass, keeping: Bool
+    _ x: Tensor, embedding: Tensor, skips: inout [Tensor], _ pass: Pass, keeping: Keeping
   ) -> Activations {
     var h = x
     var saved: [Stage.Activations] = []

@@ -35,8 +35,8 @@ struct MidBlock {
     first.operations(pixels: pixels) + second.operations(pixels: pixels)
   }
 
-  /// x: N×H×W×C; returns the same shape, with activations if `keeping`.
-  func forward(_ x: Tensor, embedding: Tensor, _ pass: Pass, keeping: Bool) -> (
+  /// x: N×H×W×C; returns the same shape, with what the backward pass needs.
+  func forward(_ x: Tensor, embedding: Tensor, _ pass: Pass, keeping: Keeping) -> (
     Tensor, Activations?
   ) {
     let (middle, firstSaved) = first.forward(x, embedding: embedding, pass, keeping: keeping)

@@ -14,6 +14,16 @@ public struct DropoutNoise: Sendable {
   }
 }
 
+/// What a forward pass leaves for a backward one.
+enum Keeping {
+  /// No backward pass follows.
+  case nothing
+  /// What a block is given; the backward pass walks through the block again.
+  case inputs
+  /// All that the backward pass needs.
+  case activations
+}
+
 /// What one thread's walk through the network works with. Layers take temporary tensors from the
 /// arena and recycle them; what a layer returns belongs to its caller.
 struct Pass {

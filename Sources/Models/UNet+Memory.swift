@@ -3,33 +3,37 @@ internal import ModelConfig
 extension UNet {
   /// Bytes that `train` keeps of each image from the forward to the backward pass, nearly: what is
   /// small beside a feature map, and what lives for a moment only, is left out.
-  public var activationBytes: Int {
+  public var activationBytes: Int { activationBytes(recomputing: false) }
+
+  /// The same where a pass keeps the blocks' inputs, and remakes what is in one block at a time.
+  public func activationBytes(recomputing: Bool) -> Int {
     let channels = config.blockOutChannels
-    let size = config.sampleSize
-    func pixels(_ level: Int) -> Int { (size >> level) * (size >> level) }
+    let last = channels.count - 1
+    func pixels(_ level: Int) -> Int { (config.sampleSize >> level) * (config.sampleSize >> level) }
     // A resnet block keeps its hidden map; attention its input, q, k, v and what was attended.
     func stage(_ channels: Int, attention: Bool) -> Int { channels * (attention ? 6 : 1) }
 
-    var floats = (config.inChannels + channels[0]) * pixels(0)
+    // What is kept in any case: the ends of the network, skips, the mid block's maps.
+    var kept = (config.inChannels + 3 * channels[0]) * pixels(0) + 3 * channels[last] * pixels(last)
+    // What is within each block, and can be remade.
+    var inner = [stage(channels[last], attention: config.addAttention) * pixels(last)]
     for (level, type) in config.downBlockTypes.enumerated() {
-      let one = channels[level] + stage(channels[level], attention: type == .attentionDown)
-      floats += config.layersPerBlock * one * pixels(level)
-      if level < channels.count - 1 { floats += channels[level] * pixels(level + 1) }
+      kept += config.layersPerBlock * channels[level] * pixels(level)
+      if level < last { kept += channels[level] * pixels(level + 1) }
+      let one = stage(channels[level], attention: type == .attentionDown) * pixels(level)
+      inner += Array(repeating: one, count: config.layersPerBlock)
     }
-    let last = channels.count - 1
-    floats +=
-      (stage(channels[last], attention: config.addAttention) + 3 * channels[last]) * pixels(last)
     var below = channels[last]
     for (index, type) in config.upBlockTypes.enumerated() {
       let level = last - index
       let own = channels[level]
       let joined = below + 2 * config.layersPerBlock * own + channels[max(level - 1, 0)]
       let stages = (config.layersPerBlock + 1) * stage(own, attention: type == .attentionUp)
-      floats += (joined + stages) * pixels(level)
-      if level > 0 { floats += 4 * own * pixels(level) }
+      inner.append((joined + stages + (level > 0 ? 4 * own : 0)) * pixels(level))
+      if recomputing { kept += below * pixels(level) }
       below = own
     }
-    floats += 2 * channels[0] * pixels(0)
+    let floats = kept + (recomputing ? inner.max() ?? 0 : inner.reduce(0, +))
     return floats * MemoryLayout<Float>.stride
   }
 

@@ -97,7 +97,7 @@ public struct UNet: Sendable {
     let pass = Pass(
       weights: weights, gradients: nil, arena: arena, dropout: nil, profile: profile)
     arena.scope("predict") {
-      copy(forward(x, timesteps, labels, pass, keeping: false).output, into: output)
+      copy(forward(x, timesteps, labels, pass, keeping: .nothing).output, into: output)
     }
   }
 
@@ -107,17 +107,20 @@ public struct UNet: Sendable {
   /// - labels: N classes, nil for a network without classes.
   /// - gradients: flat; those of this pass are added.
   /// - dropout: names the masks; nil drops nothing.
+  /// - recomputing: keeps the blocks' inputs only and walks through a block again on the way back:
+  ///   the same bits, with less memory and more time.
   /// - profile: receives each operation's time, if given.
   /// - lossGradient: given the output, N×S×S×C_out, fills the gradient of the loss, same shape.
   public func train(
     _ x: Tensor, timesteps: [Int], labels: [Int]? = nil, weights: Tensor, gradients: Tensor,
-    arena: Arena, dropout: DropoutNoise?, profile: Profile? = nil,
+    arena: Arena, dropout: DropoutNoise?, recomputing: Bool = false, profile: Profile? = nil,
     lossGradient: (_ output: Tensor, _ gradient: Tensor) -> Void
   ) {
     let pass = Pass(
       weights: weights, gradients: gradients, arena: arena, dropout: dropout, profile: profile)
     arena.scope("train") {
-      let (output, saved) = forward(x, timesteps, labels, pass, keeping: true)
+      let (output, saved) = forward(
+        x, timesteps, labels, pass, keeping: recomputing ? .inputs : .activations)
       guard let saved else { return }
       let gradient = arena.take(output.shape)
       lossGradient(output, gradient)
@@ -125,7 +128,13 @@ public struct UNet: Sendable {
     }
   }
 
+  /// Behind a block whose activations are not kept: the next one's have other sizes.
+  private func trim(_ pass: Pass, _ keeping: Keeping) {
+    if keeping == .inputs { pass.arena.trim() }
+  }
+
   private struct Activations {
+    let keeping: Keeping
     let x: Tensor
     let time: TimestepEmbedding.Activations
     /// The embedding of timestep and class before and after SiLU.
@@ -141,7 +150,7 @@ public struct UNet: Sendable {
   }
 
   private func forward(
-    _ input: Tensor, _ timesteps: [Int], _ labels: [Int]?, _ pass: Pass, keeping: Bool
+    _ input: Tensor, _ timesteps: [Int], _ labels: [Int]?, _ pass: Pass, keeping: Keeping
   ) -> (output: Tensor, Activations?) {
     let size = config.sampleSize
     precondition(
@@ -164,6 +173,7 @@ public struct UNet: Sendable {
       downSaved.append(
         block.forward(
           skips[skips.count - 1], embedding: activated, skips: &skips, pass, keeping: keeping))
+      trim(pass, keeping)
     }
     var (h, midSaved) = midBlock.forward(
       skips[skips.count - 1], embedding: activated, pass, keeping: keeping)
@@ -171,7 +181,8 @@ public struct UNet: Sendable {
     for block in upBlocks {
       let (y, saved) = block.forward(
         h, embedding: activated, skips: &skips, pass, keeping: keeping)
-      upSaved.append(saved)
+      if let saved { upSaved.append(saved) }
+      trim(pass, keeping)
       h = y
     }
     precondition(skips.isEmpty, "up blocks take every skip")
@@ -181,7 +192,8 @@ public struct UNet: Sendable {
     return (
       output,
       Activations(
-        x: x, time: timeSaved, embedding: embedding, activatedEmbedding: activated,
+        keeping: keeping, x: x, time: timeSaved, embedding: embedding,
+        activatedEmbedding: activated,
         down: downSaved, mid: midSaved, up: upSaved, last: h, norm: normSaved,
         normalized: normalized)
     )
@@ -205,6 +217,7 @@ public struct UNet: Sendable {
       gradient = block.backward(
         gradient, blockSaved, embedding: embedding, embeddingGradient: embeddingGradient,
         skipGradients: &skipGradients, pass)
+      trim(pass, saved.keeping)
     }
     gradient = midBlock.backward(
       gradient, saved.mid, embedding: embedding, embeddingGradient: embeddingGradient, pass)
@@ -212,6 +225,7 @@ public struct UNet: Sendable {
       gradient = block.backward(
         gradient, blockSaved, embedding: embedding, embeddingGradient: embeddingGradient,
         skipGradients: &skipGradients, pass)
+      trim(pass, saved.keeping)
     }
     add(skipGradients.removeLast(), into: gradient)
     precondition(skipGradients.isEmpty, "down blocks take every skip's gradient")

@@ -9,12 +9,16 @@ struct UpBlock {
   private let inputs: [Int]
   private let upsampler: Convolution?
 
-  struct Activations {
-    let stages: [Stage.Activations]
-    /// Each stage's input.
-    let joined: [Tensor]
-    /// The upsampler's input, enlarged.
-    let enlarged: Tensor?
+  enum Activations {
+    /// The block's input and the skips it took: the rest is made again on the way back.
+    case inputs(Tensor, skips: [Tensor])
+    case all(stages: [StageActivations], enlarged: Tensor?)
+  }
+
+  struct StageActivations {
+    /// The stage's input.
+    let joined: Tensor
+    let saved: Stage.Activations
   }
 
   /// - previous: channels of h; skips: channels of the skip that each stage takes, in order.
@@ -47,34 +51,48 @@ struct UpBlock {
 
   /// x: N×H×W×I, taken over; takes one skip a stage off the end of `skips`.
   func forward(
-    _ x: Tensor, embedding: Tensor, skips: inout [Tensor], _ pass: Pass, keeping: Bool
-  ) -> (Tensor, Activations) {
+    _ x: Tensor, embedding: Tensor, skips: inout [Tensor], _ pass: Pass, keeping: Keeping
+  ) -> (Tensor, Activations?) {
+    let taken = stages.map { _ in skips.removeLast() }
+    let (h, saved) = walk(x, taken, embedding: embedding, pass, keeping: keeping)
+    let enlarged = upsampler.map { _ in enlarge(h, pass) }
+    let y = if let upsampler, let enlarged { upsampler.forward(enlarged, pass) } else { h }
+    switch keeping {
+    case .activations: return (y, .all(stages: saved, enlarged: enlarged))
+    case .inputs, .nothing:
+      if let enlarged { pass.arena.recycle(enlarged) }
+      return (y, keeping == .inputs ? .inputs(x, skips: taken) : nil)
+    }
+  }
+
+  /// Through the stages; takes x over unless inputs are kept.
+  private func walk(
+    _ x: Tensor, _ skips: [Tensor], embedding: Tensor, _ pass: Pass, keeping: Keeping
+  ) -> (Tensor, [StageActivations]) {
     var h = x
-    var saved: [Stage.Activations] = []
-    var joined: [Tensor] = []
-    for stage in stages {
-      let skip = skips.removeLast()
-      let input = join(h, skip, pass)
-      pass.arena.recycle(h)
-      if !keeping { pass.arena.recycle(skip) }
-      let (y, stageSaved) = stage.forward(input, embedding: embedding, pass, keeping: keeping)
-      if let stageSaved {
-        saved.append(stageSaved)
-        joined.append(input)
+    var all: [StageActivations] = []
+    for (i, stage) in stages.enumerated() {
+      let joined = join(h, skips[i], pass)
+      if i > 0 || keeping != .inputs { pass.arena.recycle(h) }
+      if keeping == .nothing { pass.arena.recycle(skips[i]) }
+      let (y, saved) = stage.forward(joined, embedding: embedding, pass, keeping: keeping)
+      if keeping == .activations, let saved {
+        all.append(StageActivations(joined: joined, saved: saved))
       } else {
-        pass.arena.recycle(input)
+        pass.arena.recycle(joined)
       }
       h = y
     }
-    guard let upsampler else {
-      return (h, Activations(stages: saved, joined: joined, enlarged: nil))
-    }
+    return (h, all)
+  }
+
+  /// Twice as high and wide; takes h over.
+  private func enlarge(_ h: Tensor, _ pass: Pass) -> Tensor {
     let s = h.shape
     let enlarged = pass.arena.take(Shape(s.n, 2 * s.h, 2 * s.w, s.c))
     upsample(h, into: enlarged)
     pass.arena.recycle(h)
-    let y = upsampler.forward(enlarged, pass)
-    return (y, Activations(stages: saved, joined: joined, enlarged: enlarged))
+    return enlarged
   }
 
   /// Takes dy over; returns dx, and appends the gradient of each skip it took to `skipGradients`.
@@ -82,8 +100,9 @@ struct UpBlock {
     _ dy: Tensor, _ saved: Activations, embedding: Tensor, embeddingGradient: Tensor,
     skipGradients: inout [Tensor], _ pass: Pass
   ) -> Tensor {
+    let (saved, enlarged) = everything(saved, embedding: embedding, pass)
     var gradient = dy
-    if let upsampler, let enlarged = saved.enlarged {
+    if let upsampler, let enlarged {
       let large = upsampler.backward(gradient, x: enlarged, pass)
       pass.arena.recycle(gradient)
       pass.arena.recycle(enlarged)
@@ -95,8 +114,8 @@ struct UpBlock {
     var skips: [Tensor] = []
     for (i, stage) in stages.enumerated().reversed() {
       let both = stage.backward(
-        gradient, saved.stages[i], embedding: embedding, embeddingGradient: embeddingGradient, pass)
-      pass.arena.recycle(saved.joined[i])
+        gradient, saved[i].saved, embedding: embedding, embeddingGradient: embeddingGradient, pass)
+      pass.arena.recycle(saved[i].joined)
       let (h, skip) = split(both, at: inputs[i], pass)
       pass.arena.recycle(both)
       skips.append(skip)
@@ -105,6 +124,20 @@ struct UpBlock {
     // Skips were taken newest first, and so the gradients come out oldest first.
     skipGradients.append(contentsOf: skips)
     return gradient
+  }
+
+  /// What the backward pass needs, made again where only inputs were kept.
+  private func everything(
+    _ saved: Activations, embedding: Tensor, _ pass: Pass
+  ) -> (stages: [StageActivations], enlarged: Tensor?) {
+    switch saved {
+    case .all(let stages, let enlarged): return (stages, enlarged)
+    case .inputs(let x, let skips):
+      let (h, stages) = walk(x, skips, embedding: embedding, pass, keeping: .activations)
+      if upsampler != nil { return (stages, enlarge(h, pass)) }
+      pass.arena.recycle(h)
+      return (stages, nil)
+    }
   }
 
   /// [h, skip] along the channels.

@@ -9,7 +9,9 @@
   private var lent = false
   private var lastScope = ""
   /// Bytes owned, in use or not.
-  public private(set) var bytes = 0
+  public private(set) var bytes = 0 { didSet { peakBytes = max(peakBytes, bytes) } }
+  /// The most bytes that were ever owned.
+  public private(set) var peakBytes = 0
 
   /// An arena that owns nothing yet.
   public init() {}
@@ -50,16 +52,21 @@
     return body(scratch.tensor(at: 0, Shape(rows: 1, columns: count)))
   }
 
+  /// Gives up the memory that is not in use: what comes needs other sizes.
+  public func trim() {
+    for (_, buffers) in free {
+      for buffer in buffers { bytes -= buffer.count * MemoryLayout<Float>.stride }
+    }
+    free = [:]
+  }
+
   /// Runs one pass and takes back everything taken in it that was not recycled. Tensors taken
   /// before stay taken.
   ///
   /// - name: passes of one name take memory of the same sizes; that of other passes is given up.
   public func scope<Result>(_ name: String, _ pass: () -> Result) -> Result {
     if name != lastScope {
-      for (_, buffers) in free {
-        for buffer in buffers { bytes -= buffer.count * MemoryLayout<Float>.stride }
-      }
-      free = [:]
+      trim()
       lastScope = name
     }
     let outer = taken

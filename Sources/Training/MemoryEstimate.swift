@@ -15,13 +15,17 @@ public struct MemoryEstimate: Equatable, Sendable {
   public var bytes: Int { parameterBytes + activationBytes }
 
   /// Training `unet` by `recipe`.
-  public init(training unet: UNet, _ recipe: TrainingRecipe, threads: Int) {
+  ///
+  /// - recomputing: as the trainer's `recomputesActivations`.
+  public init(
+    training unet: UNet, _ recipe: TrainingRecipe, recomputing: Bool = false, threads: Int
+  ) {
     let buffers = Self.trainingBuffers(averaging: recipe.average != nil, shards: recipe.shards)
     let imagesOfAShard = (recipe.batchSize + recipe.shards - 1) / recipe.shards
-    let images = min(
-      imagesOfAShard, max(1, Trainer.activationBytesOfAPass / unet.activationBytes))
+    let images = min(imagesOfAShard, Trainer.imagesInAPass(unet))
     parameterBytes = buffers * unet.parameterBytes
-    activationBytes = min(threads, recipe.shards) * images * unet.activationBytes
+    activationBytes =
+      min(threads, recipe.shards) * images * unet.activationBytes(recomputing: recomputing)
   }
 
   /// Drawing so many images at once with `unet`.

@@ -25,6 +25,7 @@ public final class Trainer {
   private let diffusion: GaussianDiffusion
   private let parameterization: Parameterization
   private let loss: TrainingLoss
+  private let recomputesActivations: Bool
   private let pool: ThreadPool
   /// One for each shard; the first receives their sum.
   private let gradients: [FloatBuffer]
@@ -32,9 +33,15 @@ public final class Trainer {
   private let arenas: [ThreadArena]
 
   /// A trainer with freshly drawn weights.
-  public init(unet: UNet, scheduler: SchedulerConfig, recipe: TrainingRecipe, pool: ThreadPool) {
+  ///
+  /// - recomputesActivations: takes less memory and more time, for the same bits.
+  public init(
+    unet: UNet, scheduler: SchedulerConfig, recipe: TrainingRecipe,
+    recomputesActivations: Bool = false, pool: ThreadPool
+  ) {
     self.unet = unet
     self.recipe = recipe
+    self.recomputesActivations = recomputesActivations
     self.pool = pool
     diffusion = GaussianDiffusion(NoiseSchedule(scheduler))
     parameterization = Parameterization(diffusion, scheduler.predictionType)
@@ -102,9 +109,9 @@ public final class Trainer {
   }
 
   /// A shard walks through the network in passes of as many images as keep their activations below
-  /// this, at least one. It depends on the network alone: passes decide the order of sums, and so
+  /// 96 MB, at least one. It depends on the network alone: passes decide the order of sums, and so
   /// the bits.
-  static let activationBytesOfAPass = 96 << 20
+  static func imagesInAPass(_ unet: UNet) -> Int { max(1, (96 << 20) / unet.activationBytes) }
 
   /// What the next step draws.
   private var draws: TrainingDraws {
@@ -125,10 +132,10 @@ public final class Trainer {
       labels == nil || labels?.count == recipe.batchSize, "each image of a batch has a label")
     let losses = SharedSums(count: recipe.shards)
     let imageLosses = SharedSums(count: recipe.batchSize)
-    let (unet, recipe, loss) = (unet, recipe, loss)
+    let (unet, recipe, loss, recomputing) = (unet, recipe, loss, recomputesActivations)
     let (weights, gradients) = (state.weights, gradients)
     let arenas = arenas
-    let imagesInAPass = max(1, Self.activationBytesOfAPass / unet.activationBytes)
+    let imagesInAPass = Self.imagesInAPass(unet)
 
     pool.run(recipe.shards) { shard, thread in
       fill(gradients[shard].all, with: 0)
@@ -148,7 +155,8 @@ public final class Trainer {
             labels: labels.map { recipe.conditions($0, images, step: draws.step) },
             weights: weights.all, gradients: gradients[shard].all, arena: arena,
             dropout: DropoutNoise(
-              seed: recipe.seed, step: draws.step, firstImage: UInt32(images.lowerBound))
+              seed: recipe.seed, step: draws.step, firstImage: UInt32(images.lowerBound)),
+            recomputing: recomputing
           ) { output, gradient in
             let (share, each) = loss.evaluate(output, pass, gradient: gradient)
             losses[shard] += share

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import JobRunner
+@testable import Training
 
 struct MemoryNeedTests {
   /// 10 blocks of 16384 channels are some terabytes.

@@ -124,7 +124,8 @@ import Testing
     let expected = outputs(point)
     var skips: [Tensor] = []
     let saved = test.layer.forward(
-      test.tensor(x), embedding: test.tensor(embedding), skips: &skips, test.pass(), keeping: true)
+      test.tensor(x), embedding: test.tensor(embedding), skips: &skips, test.pass(),
+      keeping: .activations)
     #expect(skips.count == expected.count)
     for (skip, expected) in zip(skips, expected) { #expect(distance(skip, expected) < 3e-6) }
 
@@ -155,7 +156,7 @@ import Testing
     (attention: false, upsampling: true), (attention: true, upsampling: true),
     (attention: true, upsampling: false),
   ])
-  func upBlock(attention: Bool, upsampling: Bool) {
+  func upBlock(attention: Bool, upsampling: Bool) throws {
     let config = smallConfig {
       $0.layersPerBlock = 1
       $0.attentionHeadDim = 2
@@ -181,7 +182,8 @@ import Testing
     let older = test.tensor(Planes.random(1, 1, 1, 1, seed: 5))
     var taken = [older] + skips.map(test.tensor)
     let (y, saved) = test.layer.forward(
-      test.tensor(x), embedding: test.tensor(embedding), skips: &taken, test.pass(), keeping: true)
+      test.tensor(x), embedding: test.tensor(embedding), skips: &taken, test.pass(),
+      keeping: .activations)
     #expect(taken.count == 1)
     #expect(distance(y, expected) < 3e-6)
 
@@ -189,7 +191,8 @@ import Testing
     let dEmbedding = test.tensor(embedding.map { _ in 0 })
     var skipGradients: [Tensor] = []
     let dx = test.layer.backward(
-      test.tensor(g), saved, embedding: test.tensor(embedding), embeddingGradient: dEmbedding,
+      test.tensor(g), try #require(saved), embedding: test.tensor(embedding),
+      embeddingGradient: dEmbedding,
       skipGradients: &skipGradients, test.pass())
     #expect(skipGradients.count == 2)
     var claimed = test.gradientsByName
@@ -223,7 +226,7 @@ import Testing
     }
     let point = test.weightsByName.with(["x": x, "embedding": embedding])
     let (y, saved) = test.layer.forward(
-      test.tensor(x), embedding: test.tensor(embedding), test.pass(), keeping: true)
+      test.tensor(x), embedding: test.tensor(embedding), test.pass(), keeping: .activations)
     #expect(distance(y, output(point)) < 3e-6)
     guard let saved else {
       Issue.record("nothing was kept for the backward pass")

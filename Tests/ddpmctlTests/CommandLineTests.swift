@@ -33,6 +33,39 @@ import Testing
     #expect(try ddpmctl("validate", good).code == 0)
   }
 
+  @Test func validateSaysWhatTrainingTakes() throws {
+    let (output, errors, code) = try ddpmctl("validate", bench.file(training(blocks: 1, of: 32)))
+    #expect(code == 0)
+    #expect(!errors.contains("of memory"))
+    #expect(output.contains("GiB of memory"))
+    #expect(output.contains("s a step"))
+    #expect(output.contains("for all 7"))
+  }
+
+  /// Some terabytes.
+  @Test func validateDoubtsWhatCannotFit() throws {
+    let (_, errors, code) = try ddpmctl("validate", bench.file(training(blocks: 10, of: 16384)))
+    #expect(code == 0)
+    #expect(errors.contains("warning: it takes about"))
+    #expect(errors.contains("$.training.activation_checkpointing"))
+  }
+
+  /// A train job with so many blocks of so many channels.
+  private func training(blocks: Int, of channels: Int) -> JSONValue {
+    func all(_ value: JSONValue) -> JSONValue { .array(Array(repeating: value, count: blocks)) }
+    return [
+      "schema": "ddpm.job/1", "kind": "train", "name": "x",
+      "dataset": ["type": "images", "path": "/"], "scheduler": [:],
+      "unet": [
+        "sample_size": .integer(blocks == 1 ? 8 : 512),
+        "block_out_channels": all(.integer(channels)),
+        "down_block_types": all("DownBlock2D"), "up_block_types": all("UpBlock2D"),
+        "attention_head_dim": 8, "add_attention": false, "layers_per_block": 1,
+      ],
+      "training": ["batch_size": 1, "steps": 7],
+    ]
+  }
+
   @Test func withoutASpoolItSaysHowToGetOne() throws {
     for command in ["list", "status", "show 1", "results 1", "cancel 1", "watch", "logs 1"] {
       let words = command.split(separator: " ").map(String.init)

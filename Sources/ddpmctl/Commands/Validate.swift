@@ -1,11 +1,15 @@
 import ArgumentParser
+import Glibc
 import Jobs
 import StrictJSON
 
 struct Validate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Check job files; needs no daemon.",
-    discussion: "Everything that is wrong is said at once. The exit code is 65 if anything is.")
+    discussion: """
+      Everything that is wrong is said at once. The exit code is 65 if anything is. Of a train job it \
+      is also said what memory and time it takes on this machine, by trying a step.
+      """)
 
   @Flag(help: "Print the job with every default filled in, as JSON.")
   var json = false
@@ -22,6 +26,12 @@ struct Validate: ParsableCommand {
           print(file.spec.json.serialized(pretty: true))
         } else {
           print("\(file.name): a good \(file.spec.kind) job, \(file.spec.name)")
+        }
+        if case .train(let train) = file.spec.work,
+          let cost = TrainingCost(of: train, threads: sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        {
+          if !json { print("\(file.name): it \(cost.text)") }
+          if let warning = cost.warning { say("\(file.name): warning: \(warning)") }
         }
         for sentence in file.missingFiles { say("\(file.name): warning: \(sentence)") }
       } catch let refusal as Refusal {
