@@ -66,6 +66,7 @@ enum ModelResolution {
     switch events.reversed().lazy.compactMap({ JobEvent(line: $0) }).first?.kind {
     case .cancelling, .cancelled: return "was cancelled"
     case .failed: return "failed"
+    case .timedOut: return "timed out"
     case .finished: return "has lost its results"
     case .started: return "is still running; submit this job again when it is done"
     case .admitted, .stopped, .crashed, .deferred, .held, .released, .retried, nil:

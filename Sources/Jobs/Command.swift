@@ -34,6 +34,8 @@ public enum JobCommand: Equatable, Sendable {
   case retry
   /// Changes what runs first: higher numbers before lower ones.
   case prioritize(Int)
+  /// Removes a job that is over, with all its files.
+  case remove
 }
 
 /// What can be asked about the whole queue.
@@ -49,7 +51,7 @@ public enum QueueCommand: Equatable, Sendable {
 extension Command {
   /// The values of the key `command`.
   private enum Verb: String, CaseIterable {
-    case cancel, hold, release, retry, priority, pause, resume
+    case cancel, hold, release, retry, priority, remove, pause, resume
 
     var title: String {
       switch self {
@@ -58,6 +60,7 @@ extension Command {
       case .release: "Release a held job"
       case .retry: "Run a job again"
       case .priority: "Change a job's priority"
+      case .remove: "Remove a job"
       case .pause: "Pause the queue"
       case .resume: "Resume the queue"
       }
@@ -68,7 +71,7 @@ extension Command {
       let job = Field<Keys>(
         "job", \.job, .integer(1...Int.max), required: true, "The job's number.")
       return switch self {
-      case .cancel, .hold, .release, .retry: [job]
+      case .cancel, .hold, .release, .retry, .remove: [job]
       case .priority:
         [job, Field("priority", \.priority, .priority, required: true, "The new priority.")]
       case .pause, .resume: []
@@ -108,6 +111,7 @@ extension Command {
     case .release: self = .job(keys.job, .release)
     case .retry: self = .job(keys.job, .retry)
     case .priority: self = .job(keys.job, .prioritize(keys.priority))
+    case .remove: self = .job(keys.job, .remove)
     case .pause: self = .queue(.pause)
     case .resume: self = .queue(.resume)
     }
@@ -121,6 +125,7 @@ extension Command {
     case .job(let job, .retry): Keys(verb: .retry, job: job)
     case .job(let job, .prioritize(let priority)):
       Keys(verb: .priority, job: job, priority: priority)
+    case .job(let job, .remove): Keys(verb: .remove, job: job)
     case .queue(.pause): Keys(verb: .pause)
     case .queue(.resume): Keys(verb: .resume)
     }

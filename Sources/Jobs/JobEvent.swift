@@ -26,6 +26,8 @@ public struct JobEvent: Equatable, Sendable {
     case finished
     /// The job is over: it cannot succeed.
     case failed
+    /// The job is over: it has run for as long as it may, and has left a checkpoint.
+    case timedOut = "timed out"
     /// The job is over: somebody cancelled it.
     case cancelled
   }

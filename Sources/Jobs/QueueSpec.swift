@@ -9,6 +9,8 @@ public struct QueueSpec: Equatable, Sendable {
   public var hold = false
   /// The jobs that must have ended before this one starts.
   public var after: [Dependency] = []
+  /// Seconds that the job may run in all, however often it is interrupted.
+  public var timeLimit: Int?
   /// Names this submission among those of its submitter: a second one is the first job again.
   public var idempotencyKey: String?
 
@@ -25,6 +27,10 @@ public struct QueueSpec: Equatable, Sendable {
       Field(
         "after", \.after, .array(of: Dependency.codec.codec, count: 0...100),
         "Earlier jobs that must have ended before this one starts."),
+      Field(
+        "time_limit", \.timeLimit, .optional(TimeSpan.codec),
+        "How long the job may run in all, in seconds or as \"2h30m\"; it is then stopped with a "
+          + "checkpoint and has failed, and a retry lets it go on for as long again."),
       Field(
         "idempotency_key", \.idempotencyKey, .optional(idempotencyKeyCodec),
         "Of several jobs of one submitter with the same key only the first is admitted; the others "

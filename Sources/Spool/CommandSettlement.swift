@@ -40,8 +40,11 @@ extension Admission {
   private func apply(
     _ command: JobCommand, to id: Int, _ file: SubmittedFile, _ claim: ClaimName
   ) throws(SystemError) -> Outcome? {
-    guard let (state, entry) = try queue.find(id) else {
-      return try reject(claim, "there is no job \(id)")
+    let found = try queue.find(id)
+    let removal = JobRemoval(layout)
+    if found == nil {
+      let isRemoved = try removal.isUnderWay(id)
+      if command != .remove || !isRemoved { return try reject(claim, "there is no job \(id)") }
     }
     let envelope = try readFile(layout.jobDirectory(id).job)
     // Reads no more than that, so that a job of another version can still be commanded.
@@ -51,12 +54,22 @@ extension Admission {
       return try reject(
         claim, "job \(id) belongs to another user; ask them or an administrator")
     }
-    if let refusal = Self.refusal(of: command, state, entry) {
-      return try reject(claim, "job \(id) \(refusal)")
+    // What is found no more has been taken out of the queue by this command.
+    if let (state, entry) = found {
+      if let refusal = Self.refusal(of: command, state, entry) {
+        return try reject(claim, "job \(id) \(refusal)")
+      }
+      if command == .remove {
+        try removal.begin(id, in: state)
+      } else {
+        let new = try carryOut(command, state, entry)
+        if command == .retry {
+          try finish(claim, job: id)
+          return .revived(new, try? Envelope.parse(envelope), by: file.owner)
+        }
+      }
     }
-    let new = try carryOut(command, state, entry)
     try finish(claim, job: id)
-    if command == .retry { return .revived(new, try? Envelope.parse(envelope), by: file.owner) }
     return .commanded(.job(id, command), by: file.owner)
   }
 
@@ -69,6 +82,7 @@ extension Admission {
     let isOver = "is over already: \(state)"
     switch command {
     case .cancel: return state.isFinal && state != .cancelled ? isOver : nil
+    case .remove: return state.isFinal ? nil : "is not over; cancel it first"
     case .release, .prioritize: return state.isFinal ? isOver : nil
     case .hold:
       if state.isFinal { return isOver }
@@ -101,9 +115,14 @@ extension Admission {
       if state == .held { target = .queued }
     case .retry:
       if state != .queued { new.makeReady() }
-      if state.isFinal { new.attempt += 1 }
+      if state.isFinal {
+        new.attempt += 1
+        new.secondsRun = 0
+        new.ended = nil
+      }
       target = .queued
     case .prioritize(let priority): new.priority = priority
+    case .remove: preconditionFailure("a job that is removed leaves no entry")
     }
     if target != state {
       try queue.move(new, from: state, to: target)

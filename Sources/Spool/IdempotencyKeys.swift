@@ -48,6 +48,16 @@ struct IdempotencyKeys {
     try AtomicFile.write("\(job)\n", to: path(key, submitter))
   }
 
+  /// Takes the key from a job that is being removed, if it is still that job's.
+  func free(_ key: String, _ submitter: UInt32, from job: Int) throws(SystemError) {
+    do {
+      let text = try readFile(path(key, submitter), limit: 64)
+      if text == Array("\(job)\n".utf8) { try Directory.remove(path(key, submitter)) }
+    } catch {
+      if !error.isNotFound { throw error }
+    }
+  }
+
   private func path(_ key: String, _ submitter: UInt32) -> String {
     "\(layout.keys)/\(submitter):\(key)"
   }

@@ -13,6 +13,12 @@ public struct QueueEntry: Equatable, Sendable {
   public var after: [Dependency] = []
   /// Crashes in a row without progress.
   public var crashes = 0
+  /// How long the job has run, without the run that is under way.
+  public var secondsRun = 0.0
+  /// When the run that is under way began; nil for the job of a daemon that does not note it.
+  public var started: Timestamp?
+  /// When the job ended; nil for the job of a daemon that does not note it.
+  public var ended: Timestamp?
   /// A deferred job is not run before this moment.
   public var notBefore: Timestamp?
   /// Why the job is in its state: a sentence for people.
@@ -36,6 +42,13 @@ public struct QueueEntry: Equatable, Sendable {
     }
   }
 
+  /// Adds the run that is under way to the time that the job has run, once.
+  public mutating func endRun(at end: Timestamp) {
+    guard let began = started else { return }
+    secondsRun += Double(max(end.milliseconds - began.milliseconds, 0)) / 1000
+    started = nil
+  }
+
   /// The entry of a job that was never run.
   public init(id: Int) { self.id = id }
 
@@ -48,6 +61,9 @@ public struct QueueEntry: Equatable, Sendable {
         after.map { ["job": .integer($0.job), "when": .string($0.when.rawValue)] })
     }
     if crashes > 0 { object["crashes"] = .integer(crashes) }
+    if secondsRun > 0 { object["seconds_run"] = .double(secondsRun) }
+    if let started { object["started"] = .string(started.description) }
+    if let ended { object["ended"] = .string(ended.description) }
     if let notBefore { object["not_before"] = .string(notBefore.description) }
     if let reason { object["reason"] = .string(reason) }
     if cancelRequested { object["cancel_requested"] = true }
@@ -74,6 +90,9 @@ public struct QueueEntry: Equatable, Sendable {
       return Dependency(job: job, when: when)
     }
     crashes = max(json["crashes"]?.int ?? 0, 0)
+    secondsRun = max(json["seconds_run"]?.double ?? 0, 0)
+    started = json["started"]?.string.flatMap { Timestamp($0) }
+    ended = json["ended"]?.string.flatMap { Timestamp($0) }
     notBefore = json["not_before"]?.string.flatMap { Timestamp($0) }
     reason = json["reason"]?.string
     cancelRequested = json["cancel_requested"]?.bool ?? false

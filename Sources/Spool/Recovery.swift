@@ -35,13 +35,17 @@ public struct Recovery: Sendable {
       try Directory.removeTemporaries(in: directory)
     }
     recovery.admissions = admission.finishClaims()
+    try JobRemoval(layout).finishAll()
+    let now = admission.now
     for entry in try queue.entries(in: .running) {
-      try recovery.recover(entry, layout, queue)
+      try recovery.recover(entry, layout, queue, now)
     }
     for state in JobState.allCases where !state.isFinal && state != .running {
       for entry in try queue.entries(in: state) {
         if entry.cancelRequested {
-          try queue.move(entry.id, from: state, to: .cancelled)
+          var entry = entry
+          entry.ended = now
+          try queue.move(entry, from: state, to: .cancelled)
           recovery.cancelled.append(entry.id)
         } else if entry.holdRequested && state != .held {
           try queue.move(entry.id, from: state, to: .held)
@@ -53,24 +57,43 @@ public struct Recovery: Sendable {
   }
 
   private mutating func recover(
-    _ entry: QueueEntry, _ layout: SpoolLayout, _ queue: JobQueue
+    _ entry: QueueEntry, _ layout: SpoolLayout, _ queue: JobQueue, _ now: Timestamp
   ) throws(SystemError) {
+    var entry = entry
     let directory = layout.jobDirectory(entry.id)
     if try FileLock.isHeld(directory.lock) {
       stillRunning.append(entry)
-    } else if try Directory.exists(directory.results) {
+      return
+    }
+    entry.endRun(at: try Self.lastSignOfLife(directory) ?? Timestamp(milliseconds: 0))
+    if try Directory.exists(directory.results) {
       // Results appear whole, so the job is done whether or not its worker lived to say so.
-      try queue.move(entry.id, from: .running, to: .done)
+      entry.ended = now
+      try queue.move(entry, from: .running, to: .done)
       finished.append(entry.id)
     } else if entry.cancelRequested {
-      try queue.move(entry.id, from: .running, to: .cancelled)
+      entry.ended = now
+      try queue.move(entry, from: .running, to: .cancelled)
       cancelled.append(entry.id)
     } else {
-      var entry = entry
       entry.attempt += 1
       // If it is to be held, it is with the queued ones, below.
       try queue.move(entry, from: .running, to: .queued)
       requeued.append(entry)
+    }
+  }
+
+  /// When the job's worker was last heard of: its progress is written as it comes.
+  private static func lastSignOfLife(
+    _ directory: JobDirectory
+  ) throws(SystemError) -> Timestamp? {
+    do {
+      let time = try FileStatus(ofLink: directory.progress).modified
+      return Timestamp(
+        milliseconds: Int64(time.seconds) * 1000 + Int64(time.nanoseconds / 1_000_000))
+    } catch {
+      if error.isNotFound { return nil }
+      throw error
     }
   }
 }

@@ -8,6 +8,7 @@ public import Jobs
 ///     SPOOL/claim/ID:NAME          being admitted as job ID
 ///     SPOOL/rejected/NAME          with NAME.reason beside it
 ///     STATE/queue/QUEUESTATE/ID    the job's queue entry; its state is the directory it is in
+///     STATE/removing/ID            the entry of a job that is being cleared away
 ///     STATE/jobs/ID/               everything about the job itself
 ///     STATE/receipts/TOKEN         the number of the job that came as drop/submit-TOKEN.json
 ///     STATE/keys/USER:KEY          the number of the job that the user submitted with that key
@@ -46,6 +47,8 @@ public struct SpoolLayout: Equatable, Sendable {
   public var claim: String { spool + "/claim" }
   /// Files that were refused, each with its reason.
   public var rejected: String { spool + "/rejected" }
+  /// The entries of jobs that have left the queue for good.
+  public var removing: String { state + "/removing" }
   /// The directory of all job directories.
   public var jobs: String { state + "/jobs" }
   /// Answers to submissions.
@@ -76,7 +79,7 @@ public struct SpoolLayout: Equatable, Sendable {
     try create(spool, mode: readable)
     try create(state, mode: readable)
     try create(drop, mode: dropMode)
-    for path in [claim, keys] { try create(path, mode: 0o700) }
+    for path in [claim, keys, removing] { try create(path, mode: 0o700) }
     for path in [rejected, jobs, receipts] { try create(path, mode: readable) }
     for jobState in JobState.allCases { try create(queue(jobState), mode: readable) }
     // Who made them may have died before these were synced.

@@ -39,6 +39,8 @@ package struct ActiveJob: Equatable, Sendable {
     case cancel
     /// The job is held.
     case hold
+    /// The job has run for as long as it may.
+    case timeLimit
     /// The job runs again when there is room: its hold was withdrawn, or the daemon stops.
     case requeue
 
@@ -47,6 +49,7 @@ package struct ActiveJob: Equatable, Sendable {
       switch self {
       case .cancel: .cancelled
       case .hold: .held
+      case .timeLimit: .timedOut
       case .requeue: .queued
       }
     }
@@ -117,6 +120,13 @@ package struct ActiveJob: Equatable, Sendable {
     default:
       return crashed(report, policy)
     }
+  }
+
+  /// Takes a run that has ended off the time that is left, whose timer is not needed any more.
+  mutating func countRun(_ ran: Duration) -> [Action] {
+    guard let timeLeft = summary.timeLeft else { return [] }
+    summary.timeLeft = timeLeft - ran
+    return [.cancelTimer(.limit(summary.id))]
   }
 
   /// The machine is at fault: never the job's end, however often.

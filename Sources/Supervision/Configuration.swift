@@ -4,6 +4,7 @@
 
 import DurableIO
 public import Logging
+public import Spool
 
 /// What the administrator decides.
 public struct Configuration: Equatable, Sendable {
@@ -15,6 +16,8 @@ public struct Configuration: Equatable, Sendable {
   public var stopGrace = Duration.seconds(60)
   /// A job that crashes this often without a new checkpoint has failed.
   public var crashLimit = 5
+  /// Which ended jobs are removed.
+  public var retention = JobRemoval.Retention()
   /// The least important messages that are logged.
   public var logLevel = Logger.Level.info
 
@@ -123,6 +126,13 @@ private let settings: [String: Setting] = [
     "a time from 1 s to 24 h, as 90 s, 2 min or 1 h", duration, { $1.stopGrace = $0 }),
   "crash_limit": Setting(
     "an integer from 1 to 1000", { integer($0, in: 1...1000) }, { $1.crashLimit = $0 }),
+  "purge_age": Setting(
+    "never, or a time from 1 s to 36500 d, as 90 s, 2 min, 12 h or 30 d",
+    { $0 == "never" ? .some(nil) : age($0).map(Optional.some) }, { $1.retention.age = $0 }),
+  "purge_count": Setting(
+    "never, or an integer from 0 to 1000000000",
+    { $0 == "never" ? .some(nil) : integer($0, in: 0...1_000_000_000).map(Optional.some) },
+    { $1.retention.count = $0 }),
   "log_level": Setting(
     "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
     Logger.Level.init(rawValue:), { $1.logLevel = $0 }),
@@ -133,11 +143,16 @@ private func integer(_ text: String, in range: ClosedRange<Int>) -> Int? {
   return range.contains(value) ? value : nil
 }
 
-private func duration(_ text: String) -> Duration? {
+private func duration(_ text: String) -> Duration? { duration(text, atMost: 86400) }
+
+private func age(_ text: String) -> Duration? { duration(text, atMost: 36500 * 86400) }
+
+/// - longest: In seconds.
+private func duration(_ text: String, atMost longest: Int) -> Duration? {
   let digits = text.prefix { $0.isASCII && $0.isNumber }
-  let units = ["s": 1, "min": 60, "h": 3600]
+  let units = ["s": 1, "min": 60, "h": 3600, "d": 86400]
   guard let unit = units[trimmed(text[digits.endIndex...])],
-    let value = integer(String(digits), in: 1...86400), value * unit <= 86400
+    let value = integer(String(digits), in: 1...longest), value <= longest / unit
   else { return nil }
   return .seconds(value * unit)
 }

@@ -13,10 +13,10 @@ extension Scheduler {
       return [.cancelTimer(.retry(id))] + record(id, job, .cancelled)
     case .running:
       return [.noteCancellation(id)] + stopWorker(id, .cancel)
-    case .stopping(.hold), .stopping(.requeue):
+    case .stopping(.hold), .stopping(.requeue), .stopping(.timeLimit):
       jobs[id]?.phase = .stopping(.cancel)
       return [.noteCancellation(id)]
-    case .orphaned(.hold), .orphaned(.requeue):
+    case .orphaned(.hold), .orphaned(.requeue), .orphaned(.timeLimit):
       jobs[id]?.phase = .orphaned(.cancel)
       return [.noteCancellation(id)]
     case .recording(.queued), .recording(.deferred), .recording(.held):
@@ -44,8 +44,7 @@ extension Scheduler {
       return []
     case .recording(.queued), .recording(.deferred):
       return [.cancelTimer(.record(id))] + record(id, job, .held)
-    case .held, .stopping(.cancel), .stopping(.hold), .orphaned(.cancel), .orphaned(.hold),
-      .recording:
+    case .held, .stopping, .orphaned, .recording:
       return []
     }
   }

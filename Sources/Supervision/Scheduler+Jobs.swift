@@ -41,11 +41,18 @@ extension Scheduler {
     var room = policy.maxWorkers - jobs.atWork.count(where: \.hasWorker)
     var actions: [Action] = []
     while room > 0, var job = jobs.next() {
+      if let timeLeft = job.summary.timeLeft, timeLeft <= .zero {
+        actions += record(job.summary.id, job, .timedOut)
+        continue
+      }
       job.phase = .running
       job.progress = nil
       job.failure = nil
       jobs[job.summary.id] = job
       actions.append(.start(job.summary.id))
+      if let timeLeft = job.summary.timeLeft {
+        actions.append(.startTimer(.limit(job.summary.id), after: timeLeft))
+      }
       room -= 1
     }
     return actions
@@ -69,14 +76,19 @@ extension Scheduler {
   mutating func startFailed(_ id: Int, _ reason: String) -> [Action] {
     guard var job = jobs[id], job.isOurs else { return [] }
     let transition = job.setBack(reason, policy)
-    return record(id, job, transition)
+    return job.countRun(.zero) + record(id, job, transition)
   }
 
   mutating func exited(_ id: Int, _ report: WorkerReport) -> [Action] {
     guard var job = jobs[id], job.isOurs else { return [] }
     let grace: [Action] = job.isStopping ? [.cancelTimer(.grace(id))] : []
     let transition = job.transition(after: report, policy: policy)
-    return grace + record(id, job, transition)
+    return grace + job.countRun(report.ran) + record(id, job, transition)
+  }
+
+  mutating func timeIsUp(_ id: Int) -> [Action] {
+    guard jobs[id]?.phase == .running else { return [] }
+    return stopWorker(id, .timeLimit)
   }
 
   /// Tells a running job's worker to stop.
@@ -100,8 +112,9 @@ extension Scheduler {
     return [.stopOrphan(id)]
   }
 
-  mutating func orphanGone(_ id: Int) -> [Action] {
-    guard let job = jobs[id], case .orphaned(let reason) = job.phase else { return [] }
+  mutating func orphanGone(_ id: Int, _ ran: Duration) -> [Action] {
+    guard var job = jobs[id], case .orphaned(let reason) = job.phase else { return [] }
+    _ = job.countRun(ran)
     return [.cancelTimer(.grace(id))] + record(id, job, reason.transition)
   }
 }

@@ -15,7 +15,7 @@ extension Scheduler {
     guard case .recording(let transition) = jobs[id]?.phase else { return [] }
     switch transition {
     case .done: return ended(id, .done)
-    case .failed: return ended(id, .failed)
+    case .failed, .timedOut: return ended(id, .failed)
     case .cancelled: return ended(id, .cancelled)
     case .queued: return enqueue(id)
     case .held:

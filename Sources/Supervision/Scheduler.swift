@@ -66,13 +66,16 @@ package struct Scheduler: Sendable {
     case .startFailed(let id, let reason): startFailed(id, reason)
     case .message(let id, let message): hear(id, message)
     case .exited(let id, let report): exited(id, report)
-    case .orphanGone(let id): orphanGone(id)
+    case .orphanGone(let id, let ran): orphanGone(id, ran)
     case .recorded(let id): recorded(id)
     case .recordFailed(let id, let reason): recordFailed(id, reason)
     case .vanished(let id): vanished(id)
+    case .timer(.purge): life == .open && policy.purgeInterval != nil ? [purge()] : []
+    case .purged(let isComplete): purged(isComplete)
     case .timer(.watchdog): pingWatchdog()
     case .timer(.hurry): allowHurry()
     case .timer(.grace(let id)): graceOver(id)
+    case .timer(.limit(let id)): timeIsUp(id)
     case .timer(.retry(let id)): retry(id)
     case .timer(.record(let id)): recordAgain(id)
     case .timer(.orphan(let id)): askOrphan(id)
@@ -86,7 +89,8 @@ package struct Scheduler: Sendable {
     guard life == .recovering else { return [] }
     life = .open
     spoolProblem = nil
-    return sayReady() + [.scanDrop] + jobs.ids.flatMap { findMaker($0) }
+    let purge: [Action] = policy.purgeInterval == nil ? [] : [.startTimer(.purge, after: .zero)]
+    return sayReady() + [.scanDrop] + purge + jobs.ids.flatMap { findMaker($0) }
   }
 
   /// A full disk at the start is no reason to be restarted again and again: the daemon is there,
@@ -137,6 +141,25 @@ package struct Scheduler: Sendable {
     case .queued, .deferred, .held, .stopping, .orphaned:
       return []
     }
+  }
+
+  private func purge() -> Action {
+    var needed: Set<Int> = []
+    var names: Set<String> = []
+    for job in jobs.ids.compactMap({ jobs[$0] }) {
+      needed.formUnion(job.summary.after.map(\.job))
+      switch job.summary.model {
+      case .job(let maker): needed.insert(maker)
+      case .jobNamed(let name): names.insert(name)
+      case .path, nil: break
+      }
+    }
+    return .purge(sparing: needed, names: names)
+  }
+
+  private func purged(_ isComplete: Bool) -> [Action] {
+    guard life == .open, let interval = policy.purgeInterval else { return [] }
+    return [.startTimer(.purge, after: isComplete ? interval : .zero)]
   }
 
   private func pingWatchdog() -> [Action] {

@@ -16,10 +16,12 @@ package struct JobSummary: Equatable, Sendable {
   package var model: ModelReference?
   /// The jobs it waits for, as far as it is not known that they have ended as they should.
   package var after: [Prerequisite]
+  /// How long the job may run yet, if there is a limit.
+  package var timeLeft: Duration?
 
   package init(
     id: Int, kind: String, name: String, priority: Int = 0, crashes: Int = 0,
-    model: ModelReference? = nil, after: [Prerequisite] = []
+    model: ModelReference? = nil, after: [Prerequisite] = [], timeLeft: Duration? = nil
   ) {
     self.id = id
     self.kind = kind
@@ -28,6 +30,7 @@ package struct JobSummary: Equatable, Sendable {
     self.crashes = crashes
     self.model = model
     self.after = after
+    self.timeLeft = timeLeft
   }
 
   /// Whether there can be jobs that this one waits for.
@@ -93,8 +96,13 @@ package struct WorkerReport: Equatable, Sendable {
   package var resultsPublished: Bool
   /// The last lines of the job's log.
   package var logLines: [String]
+  /// How long the worker has run.
+  package var ran: Duration
 
-  package init(end: WorkerEnd, resultsPublished: Bool, logLines: [String]) {
+  package init(
+    end: WorkerEnd, resultsPublished: Bool, logLines: [String], ran: Duration = .zero
+  ) {
+    self.ran = ran
     self.end = end
     self.resultsPublished = resultsPublished
     self.logLines = logLines
@@ -111,6 +119,8 @@ package enum Transition: Equatable, Sendable {
   case held
   case done
   case failed(reason: String, logLines: [String])
+  /// Has run for as long as it may.
+  case timedOut
   case cancelled
 }
 
@@ -138,6 +148,10 @@ package enum SchedulerTimer: Hashable, Sendable {
   case hurry
   /// A job told to stop has had its time.
   case grace(Int)
+  /// A job has run for as long as it may.
+  case limit(Int)
+  /// Look again which ended jobs are to be removed.
+  case purge
   /// A deferred job may run again.
   case retry(Int)
   /// A transition that could not be written is tried again.
@@ -176,12 +190,14 @@ package enum Event: Equatable, Sendable {
   case startFailed(Int, reason: String)
   case message(Int, WorkerMessage)
   case exited(Int, WorkerReport)
-  /// The worker of an earlier daemon has let go of the job's lock.
-  case orphanGone(Int)
+  /// The worker of an earlier daemon, which has run for so long, has let go of the job's lock.
+  case orphanGone(Int, ran: Duration)
   /// The transition is on disk.
   case recorded(Int)
   /// The transition could not be written: no space, for example.
   case recordFailed(Int, reason: String)
+  /// Ended jobs were removed; there may be more to remove if it is not complete.
+  case purged(isComplete: Bool)
   /// Somebody removed the job's entry: there is no such job any more.
   case vanished(Int)
   case timer(SchedulerTimer)
@@ -213,6 +229,9 @@ package enum Action: Equatable, Sendable {
   /// Writes a transition; answered by `recorded`, `recordFailed` or `vanished`.
   case record(Int, Transition)
   case saveProgress(Int, Progress)
+  /// Removes ended jobs as configured, but not those that others wait for or read, nor train jobs
+  /// with these names; answered by `purged`.
+  case purge(sparing: Set<Int>, names: Set<String>)
   case startTimer(SchedulerTimer, after: Duration)
   case cancelTimer(SchedulerTimer)
   case notify(ServiceMessage)
@@ -247,6 +266,8 @@ package struct SchedulingPolicy: Equatable, Sendable {
   package var retryDelays: [Duration] = [.seconds(10), .seconds(30), .seconds(60), .seconds(300)]
   /// Waiting time before anything else that could not be written or read is tried again.
   package var diskDelay = Duration.seconds(10)
+  /// Time between two looks which ended jobs are to be removed; nil keeps all.
+  package var purgeInterval: Duration?
   package var rescanInterval = Duration.seconds(30)
   /// nil when nobody watches.
   package var watchdogInterval: Duration?

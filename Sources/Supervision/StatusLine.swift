@@ -33,6 +33,7 @@ package struct StatusLine: CustomStringConvertible {
       return title + (job.progress.map { " " + $0.summary(job.summary.kind) } ?? " starting")
     case .stopping(.cancel): return title + " being cancelled"
     case .stopping(.hold): return title + " being held"
+    case .stopping(.timeLimit): return title + " at its time limit"
     case .stopping(.requeue): return title + " writing its checkpoint"
     case .orphaned: return title + " waiting for the worker of an earlier daemon to stop"
     case .queued, .deferred, .held, .recording: return nil

@@ -65,7 +65,7 @@ extension Supervisor {
       case .admitted(let envelope, let entry, in: let state):
         guard let standing = Standing(entry, in: state) else { continue }
         events.append(.appeared(summary(entry, envelope), standing))
-      case .commanded(.job(let id, let command), by: _): events.append(event(command, id))
+      case .commanded(.job(let id, let command), by: _): events += event(command, id)
       case .commanded(.queue(let command), by: _): events.append(.paused(command == .pause))
       case .revived(let entry, let envelope, by: _):
         append(.retried, to: entry.id, attempt: entry.attempt)
@@ -83,15 +83,37 @@ extension Supervisor {
     return events + [.scanned(retryAfter: retryAfter, problem: problem)]
   }
 
-  private func event(_ command: JobCommand, _ id: Int) -> Event {
+  private func event(_ command: JobCommand, _ id: Int) -> [Event] {
     switch command {
-    case .cancel: return .cancelRequested(id)
-    case .hold: return .holdRequested(id)
-    case .prioritize(let priority): return .prioritized(id, priority)
+    case .cancel: return [.cancelRequested(id)]
+    case .hold: return [.holdRequested(id)]
+    case .prioritize(let priority): return [.prioritized(id, priority)]
     case .release:
       append(.released, to: id, attempt: (try? queue.find(id))?.entry.attempt ?? 0)
-      return .released(id)
+      return [.released(id)]
+    case .remove:
+      do {
+        try JobRemoval(setup.layout).finish(id)
+      } catch {
+        setup.log.error("job \(id) is removed, and its files when the daemon starts anew: \(error)")
+      }
+      return []
     case .retry: preconditionFailure("admission reports it as a job revived")
+    }
+  }
+
+  /// Removes ended jobs that the configuration does not keep.
+  func purge(sparing needed: Set<Int>, names: Set<String>) -> [Event] {
+    do {
+      let removed = try JobRemoval(setup.layout).purge(
+        setup.configuration.retention, sparing: needed, names: names, atMost: scanLimit,
+        now: .now())
+      for id in removed { setup.log.info("job \(id) is removed: purge_age or purge_count") }
+      troubled.remove("purge")
+      return [.purged(isComplete: removed.count < scanLimit)]
+    } catch {
+      logOnce("cannot remove ended jobs: \(error)", about: "purge")
+      return [.purged(isComplete: true)]
     }
   }
 
@@ -160,14 +182,25 @@ extension Supervisor {
         (target, event) = (.failed, .failed)
         next.reason = reason
         logLines = lines
+      case .timedOut:
+        (target, event) = (.failed, .timedOut)
+        next.reason =
+          "it ran for as long as its time_limit allows; a retry lets it go on for as long again"
       case .cancelled: (target, event) = (.cancelled, .cancelled)
       }
       if state == .running && !target.isFinal { next.attempt += 1 }
+      if let run = runs[id], let began = next.started {
+        next.endRun(at: began + run.duration)
+      } else {
+        next.endRun(at: .now())
+      }
+      if target.isFinal { next.ended = .now() }
       if state.isFinal && state != target { return [vanished(id)] }
       if state != target { try queue.move(next, from: state, to: target) }
       append(event, to: id, attempt: entry.attempt, reason: next.reason, logLines: logLines)
       setup.log.info("job \(id) \(event)\(next.reason.map { ": " + $0 } ?? "")")
       troubled.remove("job \(id)")
+      runs[id] = nil
       return [.recorded(id)]
     } catch {
       logOnce("job \(id): \(error)", about: "job \(id)")
@@ -239,10 +272,12 @@ extension Supervisor {
   /// - envelope: nil if it is unreadable. The worker cannot read it either, and fails the job with
   ///   all that is to be said.
   private func summary(_ entry: QueueEntry, _ envelope: Envelope?) -> JobSummary {
-    JobSummary(
+    let limit = envelope?.spec.queue.timeLimit
+    return JobSummary(
       id: entry.id, kind: envelope?.spec.kind ?? "job", name: envelope?.spec.name ?? "unreadable",
       priority: entry.priority, crashes: entry.crashes, model: envelope?.spec.work.model,
-      after: entry.after.map { .init(job: $0.job, when: $0.when, fate: fate(of: $0.job)) })
+      after: entry.after.map { .init(job: $0.job, when: $0.when, fate: fate(of: $0.job)) },
+      timeLeft: limit.map { .seconds($0) - .milliseconds(Int(entry.secondsRun * 1000)) })
   }
 
   /// What has become of a job that another one waits for. Where that cannot be found out now, it

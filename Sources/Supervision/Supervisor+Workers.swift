@@ -18,12 +18,13 @@ extension Supervisor {
       entry.notBefore = nil
       entry.reason = nil
       entry.after = []
+      entry.started = .now()
       try queue.move(entry, from: state, to: .running)
       let request = SpawnRequest(
         executable: setup.worker,
         arguments: [directory.path, "--threads", "\(setup.threads)"],
         environment: try workerEnvironment(), directory: directory.path, log: directory.log)
-      logStarts[id] = LogTail.size(of: directory.log)
+      runs[id] = Run(logStart: LogTail.size(of: directory.log))
       let worker = try WorkerProcess(request)
       workers[id] = worker
       append(.started, to: id, attempt: entry.attempt)
@@ -43,9 +44,11 @@ extension Supervisor {
     guard let worker = workers.removeValue(forKey: id) else { return [] }
     let (reports, end) = worker.end()
     let directory = setup.layout.jobDirectory(id)
+    runs[id]?.ended = .now
     let report = WorkerReport(
       end: end, resultsPublished: (try? Directory.exists(directory.results)) ?? false,
-      logLines: LogTail.lines(of: directory.log, from: logStarts.removeValue(forKey: id) ?? 0))
+      logLines: LogTail.lines(of: directory.log, from: runs[id]?.logStart ?? 0),
+      ran: runs[id]?.duration ?? .zero)
     return events(reports, of: id) + [.exited(id, report)]
   }
 
@@ -90,7 +93,9 @@ extension Supervisor {
     orphans[id] = nil
     do {
       guard try FileLock.isHeld(setup.layout.jobDirectory(id).lock) else {
-        return [.orphanGone(id)]
+        let began = try queue.entry(id, in: .running)?.started
+        let ran = began.map { Timestamp.now().milliseconds - $0.milliseconds } ?? 0
+        return [.orphanGone(id, ran: .milliseconds(max(ran, 0)))]
       }
       orphans[id] = holder(id).flatMap { Orphan(processID: $0) }
     } catch {

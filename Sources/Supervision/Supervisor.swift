@@ -68,8 +68,8 @@ public final class Supervisor {
   let queue: JobQueue
   var admission: Admission
   var workers: [Int: WorkerProcess] = [:]
-  /// How long each worker's log was when it started.
-  var logStarts: [Int: Int] = [:]
+  /// The runs whose ends are not on disk yet.
+  var runs: [Int: Run] = [:]
   var orphans: [Int: Orphan] = [:]
   var timers = Timers()
   /// What the last scan could not admit; it was logged when it was new.
@@ -89,6 +89,9 @@ public final class Supervisor {
     policy.maxWorkers = setup.configuration.maxWorkers
     policy.stopGrace = setup.configuration.stopGrace
     policy.crashLimit = setup.configuration.crashLimit
+    if setup.configuration.retention != JobRemoval.Retention() {
+      policy.purgeInterval = .seconds(3600)
+    }
     policy.watchdogInterval = ServiceNotifier.watchdogInterval
     try self.init(setup, stops: stops, policy: policy, admission: Admission.Policy())
   }
@@ -137,6 +140,17 @@ public final class Supervisor {
       for event in sleep() where handle(event) { exits = true }
     }
     lock.release()
+  }
+
+  /// A run of this daemon's workers.
+  struct Run {
+    /// How long the job's log was when it began.
+    var logStart: Int
+    let began = ContinuousClock.now
+    var ended: ContinuousClock.Instant?
+
+    /// How long it has taken, whatever has been done to the system's clock.
+    var duration: Duration { began.duration(to: ended ?? .now) }
   }
 
   /// Lets the scheduler decide and does what it says; true when that is to exit.
@@ -209,6 +223,7 @@ public final class Supervisor {
     case .explain(let id, let reason, let after): explain(id, reason, after)
     case .noteCancellation(let id): noteCancellation(id)
     case .saveProgress(let id, let progress): saveProgress(id, progress)
+    case .purge(let needed, let names): return purge(sparing: needed, names: names)
     case .startTimer(let timer, let delay): timers.start(timer, after: delay)
     case .cancelTimer(let timer): timers.cancel(timer)
     case .notify(let message): setup.notifier.notify(message)

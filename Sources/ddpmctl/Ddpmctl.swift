@@ -28,7 +28,8 @@ struct Ddpmctl: ParsableCommand {
       CommandGroup(
         name: "The queue",
         subcommands: [
-          Cancel.self, Retry.self, Hold.self, Release.self, Prioritize.self,
+          Cancel.self, Retry.self, Hold.self, Release.self, Prioritize.self, Remove.self,
+          Purge.self,
         ]),
       CommandGroup(
         name: "The daemon", subcommands: [Status.self, Pause.self, Drain.self, Resume.self]),

@@ -48,6 +48,13 @@ struct JobView {
     return progress
   }
 
+  /// How long the job has run, in words; nil if it has not.
+  var timeRun: String? {
+    var entry = job.entry
+    if job.state == .running && !isInterrupted { entry.endRun(at: .now()) }
+    return entry.secondsRun > 0 ? TimeSpan.words(seconds: Int(entry.secondsRun.rounded())) : nil
+  }
+
   /// The state, with what else there is to know about it.
   var stateText: String {
     if job.entry.cancelRequested && !job.state.isFinal { return "cancelling" }
@@ -94,6 +101,8 @@ struct JobView {
       "hold_requested": .bool(job.entry.holdRequested),
       "priority": .integer(job.entry.priority),
       "attempt": .integer(job.entry.attempt),
+      "seconds_run": .double(job.entry.secondsRun),
+      "ended": (job.entry.ended?.description).map { .string($0) } ?? nil,
       "reason": (job.state.isFinal ? job.entry.reason : explanation).map { .string($0) } ?? nil,
       "not_before": (job.entry.notBefore?.description).map { .string($0) } ?? nil,
       "submitted": (envelope?.submitted.description).map { .string($0) } ?? nil,

@@ -71,6 +71,24 @@ import Testing
     #expect(try spool.queue.state(of: 5) == .running)
   }
 
+  /// A run counts as long as its worker was heard of, and never backwards.
+  @Test func theTimeThatADeadWorkerRanIsCounted() throws {
+    let spool = try spool([.running, .running, .running])
+    let hour: Int64 = 3_600_000
+    for (id, started) in [(1, -hour), (2, -hour), (3, hour)] {
+      var entry = QueueEntry(id: id)
+      entry.started = Timestamp(milliseconds: Timestamp.now().milliseconds + started)
+      entry.secondsRun = 5
+      try spool.queue.update(entry, in: .running)
+    }
+    for id in [1, 3] { try AtomicFile.write("{}", to: spool.layout.jobDirectory(id).progress) }
+    try spool.startDaemon()
+    let times = try (1...3).map { try #require(try spool.queue.find($0)).entry }
+    #expect((3604...3700).contains(times[0].secondsRun))
+    #expect(times[1].secondsRun == 5 && times[2].secondsRun == 5)
+    #expect(times.allSatisfy { $0.started == nil })
+  }
+
   @Test func killedAnywhereEveryJobKeepsOneState() throws {
     var index = 0
     while true {

@@ -1,5 +1,6 @@
 import DurableIO
 import Logging
+import Spool
 import Testing
 
 @testable import Supervision
@@ -15,6 +16,8 @@ import Testing
           stop_grace = 2 min
         crash_limit = 7
         log_level = debug
+        purge_age = 30 d
+        purge_count = 0
         """, file: "f")
     var expected = Configuration()
     expected.maxWorkers = 3
@@ -22,6 +25,8 @@ import Testing
     expected.stopGrace = .seconds(120)
     expected.crashLimit = 7
     expected.logLevel = .debug
+    expected.retention.age = .seconds(30 * 86400)
+    expected.retention.count = 0
     #expect(configuration == expected)
   }
 
@@ -32,7 +37,7 @@ import Testing
     #expect(try Configuration(parsing: text, file: "f") == Configuration())
     let settings = text.split(separator: "\n").filter { $0.hasPrefix("#") && $0.contains(" = ") }
       .map { $0.dropFirst() }
-    #expect(settings.count == 5)
+    #expect(settings.count == 7)
     let uncommented = settings.joined(separator: "\n")
     #expect(try Configuration(parsing: uncommented, file: "f") == Configuration())
   }
@@ -47,6 +52,10 @@ import Testing
     ("threads = 1\nthreads = 2", "\"threads\" was already set in line 2"),
     ("stop_grace = 5", "stop_grace is \"5\"; allowed: a time"),
     ("stop_grace = 25 h", "stop_grace is \"25 h\""), ("stop_grace = 0 s", "stop_grace is \"0 s\""),
+    ("stop_grace = 2 d", "stop_grace is \"2 d\""),
+    ("purge_age = 30", "purge_age is \"30\"; allowed: never, or a time"),
+    ("purge_age = 36501 d", "purge_age is"), ("purge_age = 9223372036854775807 d", "purge_age is"),
+    ("purge_count = -1", "purge_count is \"-1\"; allowed: never, or an integer"),
     ("log_level = loud", "log_level is \"loud\"; allowed: one of trace, debug"),
   ])
   func errorsNameFileAndLine(_ text: String, _ problem: String) throws {

@@ -97,6 +97,7 @@ final class TestDaemon: Sendable {
 
   init(
     _ spool: TestSpool, maxWorkers: Int = 1, freeSpaceFloor: Int = 0,
+    configuration: Configuration = Configuration(),
     adjust: (inout SchedulingPolicy) -> Void = { _ in }
   ) throws {
     var policy = SchedulingPolicy()
@@ -108,7 +109,7 @@ final class TestDaemon: Sendable {
     admission.settleSeconds = 0
     admission.freeSpaceFloor = freeSpaceFloor
     var setup = SupervisorSetup(
-      layout: spool.layout, configuration: Configuration(), worker: spool.worker, threads: 3,
+      layout: spool.layout, configuration: configuration, worker: spool.worker, threads: 3,
       log: Logger(label: "test") { [logged] _ in
         ServiceLog(logLevel: .warning, isJournal: false, write: logged.append)
       })

@@ -133,7 +133,7 @@ import Testing
       _ = scheduler.handle(.appeared(train(1), standing))
       _ = scheduler.handle(.opened)
       _ = scheduler.handle(event)
-      #expect(scheduler.handle(.orphanGone(1)).contains(.record(1, transition)))
+      #expect(scheduler.handle(.orphanGone(1, ran: .zero)).contains(.record(1, transition)))
     }
   }
 

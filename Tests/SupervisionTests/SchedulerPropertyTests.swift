@@ -51,7 +51,9 @@ private struct World {
       let summary = JobSummary(
         id: nextID, kind: "sample", name: "job",
         model: Bool.random(using: &random) ? .job(id) : nil,
-        after: prerequisites(before: nextID, &random))
+        after: prerequisites(before: nextID, &random),
+        timeLeft: Bool.random(using: &random)
+          ? .seconds(Int.random(in: 0...9, using: &random)) : nil)
       var earlier = Set(summary.after.map(\.job))
       if case .job(let maker)? = summary.model, maker < nextID, !ended.contains(maker) {
         earlier.insert(maker)
@@ -148,7 +150,7 @@ private struct World {
             break
           }
           switch transition {
-          case .done, .failed, .cancelled:
+          case .done, .failed, .timedOut, .cancelled:
             ended.insert(id)
             hasEnded.insert(id)
           case .queued, .deferred, .held: break
@@ -159,7 +161,7 @@ private struct World {
         case .scanDrop: events.append(.scanned(retryAfter: nil, problem: nil))
         case .exit: exited = true
         case .explain(let id, _, _): #expect(!workers.contains(id) && !ended.contains(id))
-        case .recover, .saveProgress, .notify, .showProblem, .noteCancellation, .stopOrphan,
+        case .recover, .purge, .saveProgress, .notify, .showProblem, .noteCancellation, .stopOrphan,
           .killOrphan:
           break
         }

@@ -172,7 +172,7 @@ import Testing
     // It takes up the place of a worker.
     #expect(scheduler.handle(.opened).started == [])
     #expect(scheduler.handle(.timer(.grace(1))) == [.killOrphan(1)])
-    let gone = scheduler.handle(.orphanGone(1))
+    let gone = scheduler.handle(.orphanGone(1, ran: .zero))
     #expect(gone.starts(with: [.cancelTimer(.grace(1)), .record(1, .queued)]))
     #expect(gone.started == [2])
   }
@@ -184,7 +184,7 @@ import Testing
     _ = scheduler.handle(.opened)
     let actions = scheduler.handle(.cancelRequested(1))
     #expect(actions.contains(.noteCancellation(1)) == !noted)
-    #expect(scheduler.handle(.orphanGone(1)).contains(.record(1, .cancelled)))
+    #expect(scheduler.handle(.orphanGone(1, ran: .zero)).contains(.record(1, .cancelled)))
   }
 
   @Test func aStoppingDaemonDoesNotWaitForOrphans() {

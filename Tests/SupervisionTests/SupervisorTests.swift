@@ -302,6 +302,52 @@ import Testing
     await second.stop()
   }
 
+  // MARK: Limits and removal
+
+  @Test func aJobThatTimesOutGoesOnWhenItIsTriedAgain() async throws {
+    let spool = try TestSpool(
+      worker: Script.once(Script.workUntilStopped, then: Script.finish))
+    let daemon = try TestDaemon(spool)
+    let id = try await spool.submitJob(queue: #"{"time_limit": "1s"}"#)
+    try await spool.waitFor(id, .failed)
+    let entry = try #require(try spool.job(id)).entry
+    #expect(entry.reason?.hasPrefix("it ran for as long as its time_limit allows") == true)
+    #expect(entry.secondsRun >= 1 && entry.ended != nil)
+    try await spool.command("retry", id)
+    try await spool.waitFor(id, .done)
+    await daemon.stop()
+    #expect(
+      try spool.history(id) == [.admitted, .started, .timedOut, .retried, .started, .finished])
+    #expect(try #require(try spool.job(id)).entry.secondsRun < 1)
+  }
+
+  @Test func aJobIsRemovedWithItsFiles() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let daemon = try TestDaemon(spool)
+    let id = try await spool.submitJob()
+    try await spool.waitFor(id, .done)
+    try await spool.command("remove", id)
+    try await until("its files are gone") { try !Directory.exists(spool.directory(id).path) }
+    #expect(try await spool.submitJob() == id + 1)
+    await daemon.stop()
+  }
+
+  @Test func endedJobsAreRemovedAsConfigured() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let first = try TestDaemon(spool)
+    for _ in 1...3 { try await spool.waitFor(spool.submitJob(), .done) }
+    await first.stop()
+    var configuration = Configuration()
+    configuration.retention.count = 1
+    let second = try TestDaemon(spool, configuration: configuration) {
+      $0.purgeInterval = .seconds(3600)
+    }
+    try await until("only the newest is left") {
+      try SpoolReader(spool.layout).jobs().map(\.id) == [3]
+    }
+    await second.stop()
+  }
+
   // MARK: The daemon's ends and beginnings
 
   @Test func aStoppedDaemonsJobsGoOnWithTheNext() async throws {

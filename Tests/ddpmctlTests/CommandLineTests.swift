@@ -260,6 +260,23 @@ import Testing
     #expect(try !ddpmctl("status").output.contains("paused"))
   }
 
+  @Test func endedJobsAreRemovedOnRequest() throws {
+    for name in ["a", "b", "c"] { try bench.admit(name, name == "b" ? .failed : .done) }
+    try bench.admit("d", .queued)
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    #expect(try ddpmctl("purge").code == 64)
+    #expect(
+      try ddpmctl("purge", "--keep", "1", "--dry-run").output
+        == "sample a (job 1), done\nsample b (job 2), failed\n")
+    #expect(try ddpmctl("purge", "--older-than", "1d").errors == "there is nothing to remove\n")
+    #expect(try ddpmctl("purge", "--state", "failed").errors == "sample b (job 2) is removed\n")
+    #expect(try ddpmctl("remove", "a").errors == "sample a (job 1) is removed\n")
+    #expect(try SpoolReader(bench.layout).jobs().map(\.id) == [3, 4])
+    let refused = try ddpmctl("remove", "d")
+    #expect(refused.code == 1 && refused.errors.contains("cancel it first: ddpmctl cancel 4"))
+  }
+
   @Test func logsFollowAJobToItsEnd() throws {
     try bench.admit("a", .queued)
     let log = bench.layout.jobDirectory(1).log

@@ -44,6 +44,12 @@ struct Show: ParsableCommand {
     if events.contains(where: { $0.kind == .started }) {
       rows.append(["Attempt", "\(view.job.entry.attempt)"])
     }
+    if let time = view.timeRun {
+      let limit = view.job.envelope?.spec.queue.timeLimit
+      rows.append([
+        "Ran", time + (limit.map { " of at most \(TimeSpan.words(seconds: $0))" } ?? ""),
+      ])
+    }
     if let envelope = view.job.envelope {
       // The names that ddpmctl itself chooses say nothing.
       let name =

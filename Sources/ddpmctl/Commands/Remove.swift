@@ -1,0 +1,93 @@
+import ArgumentParser
+import DurableIO
+import Glibc
+import Jobs
+import Spool
+
+struct Remove: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Remove jobs that are over, with their results and all their files.",
+    discussion: "This cannot be undone. Of several jobs with one name the newest is meant.")
+
+  @OptionGroup var spool: SpoolOptions
+
+  @Argument(help: "The jobs' numbers or names.", transform: jobReference)
+  var jobs: [JobReference]
+
+  func run() throws {
+    try spool.give(
+      .remove, to: jobs, what: "removal", preferring: { $0.state.isFinal },
+      unless: { view in
+        view.job.state.isFinal
+          ? nil
+          : "\(view.title) is not over; cancel it first: \(spool.command("cancel \(view.id)"))"
+      },
+      outcome: { "\($0.title) is removed" })
+  }
+}
+
+struct Purge: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Remove many jobs that are over, with their results and all their files.",
+    discussion: """
+      This cannot be undone; --dry-run shows what would be removed. Only your own jobs are looked \
+      at, unless you are root. The daemon itself removes jobs as purge_age and purge_count in its \
+      configuration say.
+      """)
+
+  @OptionGroup var spool: SpoolOptions
+
+  @Option(
+    help: ArgumentHelp("Those that ended longer ago, as 30d or 12h.", valueName: "time"),
+    transform: timeSpan)
+  var olderThan: Int?
+
+  @Option(help: ArgumentHelp("All but the newest so many.", valueName: "number"))
+  var keep: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Only those in this state: done, failed, cancelled. May be repeated.", valueName: "state"))
+  var state: [JobState] = []
+
+  @Flag(help: "Only say which.")
+  var dryRun = false
+
+  func validate() throws {
+    if olderThan == nil && keep == nil && state.isEmpty {
+      throw ValidationError("say which, with --older-than, --keep or --state")
+    }
+    if let keep, keep < 0 { throw ValidationError("--keep is 0 or more") }
+  }
+
+  func run() throws {
+    try spool.requireSpool()
+    let user = geteuid()
+    let jobs = try attempt { try spool.reader.jobs() }.filter { job in
+      job.state.isFinal && (state.isEmpty || state.contains(job.state))
+        && (user == 0 || job.envelope?.submitter == user)
+    }
+    let now = Timestamp.now().milliseconds
+    let due = jobs.dropLast(keep ?? 0).filter { job in
+      guard let olderThan else { return true }
+      // Of a job that does not say when it ended, it is not known to be that old.
+      guard let ended = job.entry.ended else { return false }
+      return now - ended.milliseconds > Int64(olderThan) * 1000
+    }
+    if dryRun {
+      for job in due { print("\(spool.view(job).title), \(job.state)") }
+    } else {
+      try spool.give(
+        .remove, to: due.map { .number($0.id) }, what: "removal", preferring: { _ in true },
+        outcome: { "\($0.title) is removed" })
+    }
+    if due.isEmpty { say("there is nothing to remove") }
+  }
+}
+
+private func timeSpan(_ argument: String) throws -> Int {
+  guard let seconds = TimeSpan.seconds(argument) else {
+    throw ValidationError("allowed is a time in d, h, m and s, as 30d or 2h30m")
+  }
+  return seconds
+}
