@@ -65,7 +65,7 @@ public struct Worker {
   /// Runs the job unless its results are there; in any case clears away what they make superfluous,
   /// which a run that was killed behind their publication could not.
   private func work() throws(JobFailure) {
-    let job = try envelope().spec
+    let job = try spec()
     let isPublished = try attempt { try ResultsFolder.isPublished(directory) }
     switch job.work {
     case .train(let spec):
@@ -89,12 +89,25 @@ public struct Worker {
       shouldStop: { isStopRequested() || progress.isBroken }, log: log)
   }
 
-  private func envelope() throws(JobFailure) -> Envelope {
-    let bytes = try attempt { try readFile(directory.job) }
+  /// The job as it was submitted, with what was changed since.
+  private func spec() throws(JobFailure) -> JobSpec {
+    let job = try parse(directory.job) { (bytes) throws(JobFileError) in
+      try Envelope.parse(bytes).spec
+    }
+    guard try attempt({ try Directory.exists(directory.amendment) }) else { return job }
+    return try parse(directory.amendment) { (bytes) throws(JobFileError) in
+      try Amendment(parsing: bytes).applied(to: job)
+    }
+  }
+
+  private func parse(
+    _ path: String, _ body: ([UInt8]) throws(JobFileError) -> JobSpec
+  ) throws(JobFailure) -> JobSpec {
+    let bytes = try attempt { try readFile(path) }
     do {
-      return try Envelope.parse(bytes)
+      return try body(bytes)
     } catch {
-      throw .failed(reason: "\(directory.job): \(error)")
+      throw .failed(reason: "\(path): \(error)")
     }
   }
 

@@ -34,6 +34,8 @@ public enum JobCommand: Equatable, Sendable {
   case retry
   /// Changes what runs first: higher numbers before lower ones.
   case prioritize(Int)
+  /// Gives a train job more steps: so many in all. One that is over goes on from its last step.
+  case extend(steps: Int)
   /// Removes a job that is over, with all its files.
   case remove
 }
@@ -51,7 +53,7 @@ public enum QueueCommand: Equatable, Sendable {
 extension Command {
   /// The values of the key `command`.
   private enum Verb: String, CaseIterable {
-    case cancel, hold, release, retry, priority, remove, pause, resume
+    case cancel, hold, release, retry, priority, extend, remove, pause, resume
 
     var title: String {
       switch self {
@@ -60,6 +62,7 @@ extension Command {
       case .release: "Release a held job"
       case .retry: "Run a job again"
       case .priority: "Change a job's priority"
+      case .extend: "Give a train job more steps"
       case .remove: "Remove a job"
       case .pause: "Pause the queue"
       case .resume: "Resume the queue"
@@ -74,6 +77,8 @@ extension Command {
       case .cancel, .hold, .release, .retry, .remove: [job]
       case .priority:
         [job, Field("priority", \.priority, .priority, required: true, "The new priority.")]
+      case .extend:
+        [job, Field("steps", \.steps, .trainingSteps, required: true, "The steps in all.")]
       case .pause, .resume: []
       }
     }
@@ -84,6 +89,7 @@ extension Command {
     var verb: Verb
     var job = 0
     var priority = 0
+    var steps = 0
   }
 
   private static let codec: JSONCodec<Command> = JSONCodec<Keys>.variant(
@@ -111,6 +117,7 @@ extension Command {
     case .release: self = .job(keys.job, .release)
     case .retry: self = .job(keys.job, .retry)
     case .priority: self = .job(keys.job, .prioritize(keys.priority))
+    case .extend: self = .job(keys.job, .extend(steps: keys.steps))
     case .remove: self = .job(keys.job, .remove)
     case .pause: self = .queue(.pause)
     case .resume: self = .queue(.resume)
@@ -125,6 +132,7 @@ extension Command {
     case .job(let job, .retry): Keys(verb: .retry, job: job)
     case .job(let job, .prioritize(let priority)):
       Keys(verb: .priority, job: job, priority: priority)
+    case .job(let job, .extend(let steps)): Keys(verb: .extend, job: job, steps: steps)
     case .job(let job, .remove): Keys(verb: .remove, job: job)
     case .queue(.pause): Keys(verb: .pause)
     case .queue(.resume): Keys(verb: .resume)

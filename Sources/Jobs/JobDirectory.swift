@@ -8,6 +8,8 @@ public struct JobDirectory: Equatable, Sendable {
 
   /// The envelope with the job in it, written once at admission.
   public var job: String { path + "/job.json" }
+  /// What was changed of the job since; absent if nothing was.
+  public var amendment: String { path + "/amendment.json" }
   /// What happened to the job, one JSON object a line, appended by the daemon.
   public var events: String { path + "/events.jsonl" }
   /// The worker's standard error.
@@ -27,4 +29,6 @@ public struct JobDirectory: Equatable, Sendable {
   public var resultsInProgress: String { path + "/results.partial" }
   /// The published results; absent until they are whole.
   public var results: String { path + "/results" }
+  /// The results that the job had before it was extended from `steps` steps.
+  public func results(after steps: Int) -> String { path + "/results-\(steps)" }
 }

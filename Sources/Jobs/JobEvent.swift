@@ -20,6 +20,8 @@ public struct JobEvent: Equatable, Sendable {
     case released
     /// Somebody has the job run again.
     case retried
+    /// Somebody gave the job more steps.
+    case extended
     /// Somebody asked to cancel the job.
     case cancelling
     /// The job is over: results are published.

@@ -21,9 +21,9 @@ public struct Admission {
     /// It is a command of somebody who may give it, noted durably in the job's queue entry. The
     /// daemon acts on it; a cancellation of a job that is cancelled already is reported as well.
     case commanded(Command, by: UInt32)
-    /// It is a command of somebody who may give it to run a job again, which is queued now;
+    /// It is a command of somebody who may give it that has a job run again, which is queued now;
     /// without its envelope if that is damaged.
-    case revived(QueueEntry, Envelope?, by: UInt32)
+    case revived(QueueEntry, Envelope?, JobCommand, by: UInt32)
     /// It is a job that came before, as that number, with the same idempotency key.
     case repeated(name: String, job: Int)
     /// It was refused, and is in `rejected/`.

@@ -54,23 +54,31 @@ extension Admission {
       return try reject(
         claim, "job \(id) belongs to another user; ask them or an administrator")
     }
-    // What is found no more has been taken out of the queue by this command.
-    if let (state, entry) = found {
-      if let refusal = Self.refusal(of: command, state, entry) {
-        return try reject(claim, "job \(id) \(refusal)")
-      }
-      if command == .remove {
-        try removal.begin(id, in: state)
-      } else {
-        let new = try carryOut(command, state, entry)
-        if command == .retry {
-          try finish(claim, job: id)
-          return .revived(new, try? Envelope.parse(envelope), by: file.owner)
-        }
-      }
+    let outcome = Outcome.commanded(.job(id, command), by: file.owner)
+    guard let (state, entry) = found else {
+      // This very command has taken it out of the queue.
+      try finish(claim, job: id)
+      return outcome
     }
-    try finish(claim, job: id)
-    return .commanded(.job(id, command), by: file.owner)
+    if let refusal = Self.refusal(of: command, state, entry) {
+      return try reject(claim, "job \(id) \(refusal)")
+    }
+    switch command {
+    case .extend(let steps):
+      return try extend(id, to: steps, state, entry, try? Envelope.parse(envelope), file, claim)
+    case .remove:
+      try removal.begin(id, in: state)
+      try finish(claim, job: id)
+      return outcome
+    case .retry:
+      let new = try carryOut(command, state, entry)
+      try finish(claim, job: id)
+      return .revived(new, try? Envelope.parse(envelope), command, by: file.owner)
+    case .cancel, .hold, .release, .prioritize:
+      _ = try carryOut(command, state, entry)
+      try finish(claim, job: id)
+      return outcome
+    }
   }
 
   /// Why a job cannot be commanded so, in words that follow "job 3"; nil if it can.
@@ -83,6 +91,7 @@ extension Admission {
     switch command {
     case .cancel: return state.isFinal && state != .cancelled ? isOver : nil
     case .remove: return state.isFinal ? nil : "is not over; cancel it first"
+    case .extend: return nil
     case .release, .prioritize: return state.isFinal ? isOver : nil
     case .hold:
       if state.isFinal { return isOver }
@@ -114,15 +123,10 @@ extension Admission {
       new.holdRequested = false
       if state == .held { target = .queued }
     case .retry:
-      if state != .queued { new.makeReady() }
-      if state.isFinal {
-        new.attempt += 1
-        new.secondsRun = 0
-        new.ended = nil
-      }
+      if state != .queued { new.makeReady(isAnew: state.isFinal) }
       target = .queued
     case .prioritize(let priority): new.priority = priority
-    case .remove: preconditionFailure("a job that is removed leaves no entry")
+    case .remove, .extend: preconditionFailure("settled by itself")
     }
     if target != state {
       try queue.move(new, from: state, to: target)
@@ -135,7 +139,14 @@ extension Admission {
 
 extension QueueEntry {
   /// Forgets what has kept the job from running.
-  fileprivate mutating func makeReady() {
+  ///
+  /// - isAnew: Whether the job had ended, and its time limit begins anew.
+  mutating func makeReady(isAnew: Bool) {
+    if isAnew {
+      attempt += 1
+      secondsRun = 0
+      ended = nil
+    }
     crashes = 0
     notBefore = nil
     reason = nil

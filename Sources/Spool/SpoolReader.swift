@@ -17,6 +17,8 @@ public struct SpoolReader: Sendable {
     public let entry: QueueEntry
     /// Who submitted what and when; nil if this version cannot read it.
     public let envelope: Envelope?
+    /// What was changed of it since; nil if nothing was, or this version cannot read it.
+    public let amendment: Amendment?
     /// How far the newest run is.
     public let progress: Progress?
   }
@@ -46,6 +48,7 @@ public struct SpoolReader: Sendable {
     return Job(
       id: id, state: state, entry: entry,
       envelope: try content(directory.job).flatMap { try? Envelope.parse($0) },
+      amendment: try content(directory.amendment).flatMap { try? Amendment(parsing: $0) },
       progress: try content(directory.progress).flatMap {
         (try? JSONValue(parsing: $0)).flatMap { Progress(json: $0) }
       })

@@ -67,8 +67,8 @@ extension Supervisor {
         events.append(.appeared(summary(entry, envelope), standing))
       case .commanded(.job(let id, let command), by: _): events += event(command, id)
       case .commanded(.queue(let command), by: _): events.append(.paused(command == .pause))
-      case .revived(let entry, let envelope, by: _):
-        append(.retried, to: entry.id, attempt: entry.attempt)
+      case .revived(let entry, let envelope, let command, by: _):
+        append(command == .retry ? .retried : .extended, to: entry.id, attempt: entry.attempt)
         events.append(.revived(summary(entry, envelope)))
       case .repeated, .rejected: break
       case .waiting(_, _, let time): retryAfter = min(time, retryAfter ?? time)
@@ -97,6 +97,9 @@ extension Supervisor {
       } catch {
         setup.log.error("job \(id) is removed, and its files when the daemon starts anew: \(error)")
       }
+      return []
+    case .extend:
+      append(.extended, to: id, attempt: (try? queue.find(id))?.entry.attempt ?? 0)
       return []
     case .retry: preconditionFailure("admission reports it as a job revived")
     }
@@ -128,8 +131,8 @@ extension Supervisor {
       setup.log.notice("\(command) of the queue by user \(user)")
     case .repeated(let name, let job):
       setup.log.info("\(printable(name)) is job \(job), by its idempotency key")
-    case .revived(let entry, _, let user):
-      setup.log.info("job \(entry.id): retry by user \(user)")
+    case .revived(let entry, _, let command, let user):
+      setup.log.info("job \(entry.id): \(command) by user \(user)")
     case .rejected(let name, let reason):
       setup.log.warning("rejected \(printable(name)): \(printable(reason))")
     case .waiting(let name, let reason, _):

@@ -28,7 +28,8 @@ struct Ddpmctl: ParsableCommand {
       CommandGroup(
         name: "The queue",
         subcommands: [
-          Cancel.self, Retry.self, Hold.self, Release.self, Prioritize.self, Remove.self,
+          Cancel.self, Retry.self, Hold.self, Release.self, Prioritize.self, Extend.self,
+          Remove.self,
           Purge.self,
         ]),
       CommandGroup(

@@ -16,6 +16,26 @@ struct TrainJobTests {
     "scheduler/scheduler_config.json", "previews/step-00000006.png", "previews/step-00000012.png",
   ]
 
+  /// A job that is given more steps when it is done has the optimizer's state, and ends as one
+  /// that had them from the start.
+  @Test func extendingAJobDoesNotChangeBits() throws {
+    let jobs = try Jobs()
+    try jobs.add(1, jobs.train())
+    try jobs.add(2, jobs.train { $0.training.steps = 8 })
+    try jobs.run(1)
+    try jobs.run(2)
+    let directory = jobs.directory(2)
+    try Directory.rename(directory.results, to: directory.results(after: 8))
+    try AtomicFile.write(Amendment(steps: 12).json.serialized(), to: directory.amendment)
+    let run = try jobs.run(2)
+    #expect(run.code == WorkerExit.finished)
+    #expect(run.log.contains("continues after step 8"))
+    for weights in [Self.weights, "raw/" + Self.weights] {
+      #expect(try jobs.sum(2, weights) == jobs.sum(1, weights))
+    }
+    #expect(try jobs.json(directory.results + "/manifest.json")["job"]?["training"]?["steps"] == 12)
+  }
+
   @Test func leavesAModelFolderWithEverythingAround() throws {
     let jobs = try Jobs()
     try jobs.add(1, jobs.train(previews: true))

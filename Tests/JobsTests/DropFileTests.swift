@@ -27,7 +27,8 @@ import Testing
 
   @Test(arguments: [
     Command.job(3, .cancel), .job(1, .hold), .job(7, .release), .job(.max, .retry),
-    .job(2, .prioritize(-1000)), .job(2, .prioritize(0)), .job(9, .remove), .queue(.pause),
+    .job(2, .prioritize(-1000)), .job(2, .prioritize(0)), .job(9, .remove),
+    .job(4, .extend(steps: 1_000_000_000)), .queue(.pause),
     .queue(.resume),
   ])
   func commandsReadBack(_ command: Command) throws {
@@ -37,7 +38,7 @@ import Testing
   @Test(arguments: [
     (
       #"{"schema": "ddpm.command/1", "command": "cancle", "job": 3}"#,
-      #"$.command: found "cancle", allowed is "cancel", "hold", "release", "retry", "priority", "remove", "pause" or "resume"; did you mean "cancel"?"#
+      #"$.command: found "cancle", allowed is "cancel", "hold", "release", "retry", "priority", "extend", "remove", "pause" or "resume"; did you mean "cancel"?"#
     ),
     (
       #"{"schema": "ddpm.command/1", "command": "hold", "job": 3, "priority": 1}"#,

@@ -105,7 +105,7 @@ import Testing
   }
 
   @Test func onlySoManyEndedJobsAreKept() throws {
-    let states: [JobState] = [.done, .queued, .failed, .cancelled, .running, .done]
+    let states: [JobState] = [.done, .queued, .failed, .cancelled, .held, .done]
     let spool = try spool(states)
     #expect(try purge(spool, count: 4).isEmpty)
     #expect(try purge(spool, count: 2, atMost: 1) == [1])

@@ -103,6 +103,8 @@ extension Admission.Outcome {
   var admitted: Envelope? { if case .admitted(let envelope, _, _) = self { envelope } else { nil } }
   var wait: Duration? { if case .waiting(_, _, let time) = self { time } else { nil } }
   var blocked: String? { if case .blocked(_, let reason) = self { reason } else { nil } }
-  var revived: QueueEntry? { if case .revived(let entry, _, by: _) = self { entry } else { nil } }
+  var revived: QueueEntry? {
+    if case .revived(let entry, _, _, by: _) = self { entry } else { nil }
+  }
   var command: Command? { if case .commanded(let command, _) = self { command } else { nil } }
 }

@@ -69,8 +69,7 @@ import Testing
     _ = scheduler.handle(.appeared(train(1), .queued))
     _ = scheduler.handle(.appeared(limited(2, seconds: 0), .queued))
     _ = scheduler.handle(.appeared(train(3), .queued))
-    _ = scheduler.handle(.exited(1, report(code: 0)))
-    let actions = scheduler.handle(.recorded(1))
+    let actions = scheduler.handle(.exited(1, report(code: 0)))
     #expect(actions.started == [3] && actions.contains(.record(2, .timedOut)))
   }
 

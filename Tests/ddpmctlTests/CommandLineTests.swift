@@ -277,6 +277,16 @@ import Testing
     #expect(refused.code == 1 && refused.errors.contains("cancel it first: ddpmctl cancel 4"))
   }
 
+  @Test func aTrainJobIsExtended() throws {
+    try bench.admit("a", kind: "train", .done)
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    #expect(try ddpmctl("extend", "a", "--steps", "9").errors == "train a (job 1) has 9 steps\n")
+    #expect(try ddpmctl("show", "a").output.contains("to 9 steps"))
+    #expect(try ddpmctl("extend", "a", "--steps", "0").code == 64)
+    #expect(try ddpmctl("extend", "a", "--steps", "3").errors.contains("has 9 steps"))
+  }
+
   @Test func logsFollowAJobToItsEnd() throws {
     try bench.admit("a", .queued)
     let log = bench.layout.jobDirectory(1).log

@@ -44,6 +44,9 @@ struct Show: ParsableCommand {
     if events.contains(where: { $0.kind == .started }) {
       rows.append(["Attempt", "\(view.job.entry.attempt)"])
     }
+    if let amendment = view.job.amendment {
+      rows.append(["Extended", "to \(amendment.steps) steps"])
+    }
     if let time = view.timeRun {
       let limit = view.job.envelope?.spec.queue.timeLimit
       rows.append([
