@@ -127,6 +127,32 @@ struct ClassJobTests {
       try problem(jobs, 4, jobs.evaluate(.job(1))).contains("scores images given their classes"))
   }
 
+  /// The same labels with the classes in another order, under the names that the model knows.
+  @Test func classesOfEvaluatedImagesAreMatchedByName() throws {
+    let jobs = try learnedJobs()
+    let swapped = jobs.path + "/swapped.npy"
+    try unsafe writeNpy(to: swapped, shape: [16]) {
+      (index, label: UnsafeMutableBufferPointer<UInt8>) in unsafe label[0] = UInt8(1 - index % 2)
+    }
+    let results = try [(2, jobs.labels, Self.names), (3, swapped, Self.names.reversed())].map {
+      (id, labels, names) in
+      try jobs.add(
+        id,
+        jobs.evaluate(.job(1)) {
+          $0.dataset.labels = .file(labels)
+          $0.dataset.classNames = names
+        })
+      #expect(try jobs.run(id).code == WorkerExit.finished)
+      return try jobs.json(jobs.directory(id).results + "/evaluation.json")["results"]
+    }
+    #expect(results[0] == results[1])
+    let unknown = jobs.evaluate(.job(1)) {
+      $0.dataset.labels = .file(jobs.labels)
+      $0.dataset.classNames = [Self.names[0], "grey"]
+    }
+    #expect(try problem(jobs, 4, unknown).contains("has a class \"grey\", and the model knows"))
+  }
+
   @Test func theModelSaysItsClasses() throws {
     let jobs = try labelledJobs()
     for (id, dropout, embeddings) in [(1, 0.2, 3), (2, 0.0, 2)] {
