@@ -50,10 +50,14 @@ struct UNetBenchmark: ParsableCommand {
     var usage = rusage()
     unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
 
+    // By the definition of the layers, whatever a method saves; backward is twice forward.
+    let operations = Double(unet.operations.total * batch) / 1e9
     let report: JSONObject = [
       "training_images_per_second": .double(Double(batch) / training),
       "forward_images_per_second": .double(Double(batch) / forward),
       "single_images_per_second": .double(1 / single),
+      "training_gflop_per_second": .double((3 * operations / training).rounded()),
+      "forward_gflop_per_second": .double((operations / forward).rounded()),
       "peak_megabytes": .integer(usage.ru_maxrss / 1024),
       "parameters": .integer(unet.layout.count), "batch": .integer(batch),
       "threads": .integer(threads), "kernels": .string(Kernels.active.name),
