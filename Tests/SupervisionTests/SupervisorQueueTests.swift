@@ -1,0 +1,153 @@
+import DurableIO
+import Jobs
+import Spool
+import Testing
+
+@testable import Supervision
+
+/// What people ask of the queue, with a real daemon: holding, waiting, limits, removal.
+@Suite(.timeLimit(.minutes(2))) struct SupervisorQueueTests {
+  // MARK: Holding and trying again
+
+  @Test func aRunningJobIsHeldAndGoesOnWhenItIsReleased() async throws {
+    let spool = try TestSpool(
+      worker: Script.once(Script.workUntilStopped, then: Script.finish))
+    let daemon = try TestDaemon(spool)
+    let id = try await spool.submitJob()
+    try await spool.waitFor(file: spool.directory(id).path + "/up")
+    try await spool.command("hold", id)
+    try await spool.waitFor(id, .held)
+    try await spool.command("release", id)
+    try await spool.waitFor(id, .done)
+    await daemon.stop()
+    #expect(
+      try spool.history(id) == [.admitted, .started, .held, .released, .started, .finished])
+    #expect(try spool.job(id)?.entry.attempt == 2)
+  }
+
+  @Test func aFailedJobIsTriedAgain() async throws {
+    let spool = try TestSpool(worker: Script.once("exit 65", then: Script.finish))
+    let daemon = try TestDaemon(spool)
+    let id = try await spool.submitJob()
+    try await spool.waitFor(id, .failed)
+    try await spool.command("retry", id)
+    try await spool.waitFor(id, .done)
+    await daemon.stop()
+    #expect(
+      try spool.history(id) == [.admitted, .started, .failed, .retried, .started, .finished])
+  }
+
+  /// Held by one daemon, released while there is none, run by the next.
+  @Test func aHoldOutlivesTheDaemon() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let first = try TestDaemon(spool)
+    let id = try await spool.submitJob(queue: #"{"hold": true, "priority": 3}"#)
+    try await spool.waitFor(id, .held)
+    await first.stop()
+    let second = try TestDaemon(spool)
+    let other = try await spool.submitJob()
+    try await spool.waitFor(other, .done)
+    #expect(try spool.job(id)?.state == .held)
+    await second.stop()
+    _ = try spool.submit(commandFile("release", id))
+    let third = try TestDaemon(spool)
+    try await spool.waitFor(id, .done)
+    await third.stop()
+    #expect(try spool.history(id) == [.admitted, .released, .started, .finished])
+  }
+
+  // MARK: Waiting for others, and for the queue
+
+  @Test func aJobWaitsForOthersAcrossRestarts() async throws {
+    let spool = try TestSpool(
+      worker: #"case "$1" in */1) "# + Script.once(Script.workUntilStopped, then: "exit 65")
+        + " ;; esac; " + Script.finish)
+    let first = try TestDaemon(spool, maxWorkers: 4)
+    let early = try await spool.submitJob("early")
+    let fails = try await spool.submitJob("a", queue: #"{"after": [{"job": "early"}]}"#)
+    let runs = try await spool.submitJob(
+      "b", queue: #"{"after": [{"job": 1, "when": "not ok"}]}"#)
+    try await spool.waitFor(file: spool.directory(early).path + "/up")
+    #expect(try spool.job(fails)?.entry.reason == "waits for job 1 (sample early)")
+    await first.stop()
+    let second = try TestDaemon(spool, maxWorkers: 4)
+    try await spool.waitFor(runs, .done)
+    try await spool.waitFor(fails, .failed)
+    #expect(
+      try spool.job(fails)?.entry.reason
+        == "it was to run once job 1 (sample early) is done, but that failed")
+    await second.stop()
+    // What it waited for is known also after a restart, and it fails anew.
+    _ = try spool.submit(commandFile("retry", fails))
+    let third = try TestDaemon(spool)
+    try await until("it fails again") {
+      try spool.history(fails) == [.admitted, .failed, .retried, .failed]
+    }
+    await third.stop()
+    #expect(
+      try spool.job(fails)?.entry.reason == "it was to run once job 1 is done, but that failed")
+  }
+
+  @Test func aPauseOutlivesTheDaemon() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let first = try TestDaemon(spool)
+    let pause = try spool.submit(#"{"schema": "ddpm.command/1", "command": "pause"}"#)
+    #expect(try await spool.accepted(pause) == 0)
+    let id = try await spool.submitJob()
+    await first.stop()
+    let second = try TestDaemon(spool)
+    try await until("it says so") {
+      second.messages.all.contains("STATUS=1 queued; paused")
+    }
+    #expect(try spool.job(id)?.state == .queued)
+    _ = try spool.submit(#"{"schema": "ddpm.command/1", "command": "resume"}"#)
+    try await spool.waitFor(id, .done)
+    await second.stop()
+  }
+
+  // MARK: Limits and removal
+
+  @Test func aJobThatTimesOutGoesOnWhenItIsTriedAgain() async throws {
+    let spool = try TestSpool(
+      worker: Script.once(Script.workUntilStopped, then: Script.finish))
+    let daemon = try TestDaemon(spool)
+    let id = try await spool.submitJob(queue: #"{"time_limit": "1s"}"#)
+    try await spool.waitFor(id, .failed)
+    let entry = try #require(try spool.job(id)).entry
+    #expect(entry.reason?.hasPrefix("it ran for as long as its time_limit allows") == true)
+    #expect(entry.secondsRun >= 1 && entry.ended != nil)
+    try await spool.command("retry", id)
+    try await spool.waitFor(id, .done)
+    await daemon.stop()
+    #expect(
+      try spool.history(id) == [.admitted, .started, .timedOut, .retried, .started, .finished])
+    #expect(try #require(try spool.job(id)).entry.secondsRun < 1)
+  }
+
+  @Test func aJobIsRemovedWithItsFiles() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let daemon = try TestDaemon(spool)
+    let id = try await spool.submitJob()
+    try await spool.waitFor(id, .done)
+    try await spool.command("remove", id)
+    try await until("its files are gone") { try !Directory.exists(spool.directory(id).path) }
+    #expect(try await spool.submitJob() == id + 1)
+    await daemon.stop()
+  }
+
+  @Test func endedJobsAreRemovedAsConfigured() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let first = try TestDaemon(spool)
+    for _ in 1...3 { try await spool.waitFor(spool.submitJob(), .done) }
+    await first.stop()
+    var configuration = Configuration()
+    configuration.retention.count = 1
+    let second = try TestDaemon(spool, configuration: configuration) {
+      $0.purgeInterval = .seconds(3600)
+    }
+    try await until("only the newest is left") {
+      try SpoolReader(spool.layout).jobs().map(\.id) == [3]
+    }
+    await second.stop()
+  }
+}

@@ -1,0 +1,93 @@
+import Jobs
+import Spool
+import StrictJSON
+import Testing
+
+/// The real program's commands about the queue.
+@Suite(.timeLimit(.minutes(1))) struct QueueCommandTests {
+  private let bench: Bench
+
+  init() throws { bench = try Bench() }
+
+  private func ddpmctl(_ arguments: String...) throws -> (
+    output: String, errors: String, code: Int32
+  ) {
+    try bench.run(arguments)
+  }
+
+  @Test func commandsSayWhatBecomesOfTheJob() throws {
+    try bench.admit("a", .queued)
+    try bench.admit("b", .failed, reason: "no luck")
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    #expect(
+      try ddpmctl("hold", "a").errors
+        == "sample a (job 1) waits; let it run with: ddpmctl release 1\n")
+    #expect(try ddpmctl("release", "a").errors == "sample a (job 1) runs when there is room\n")
+    #expect(try ddpmctl("priority", "a", "--", "-5").errors == "sample a (job 1) has priority -5\n")
+    #expect(try JobQueue(bench.layout).find(1)?.entry.priority == -5)
+    #expect(try ddpmctl("retry", "b").errors == "sample b (job 2) runs when there is room\n")
+    #expect(try JobQueue(bench.layout).state(of: 2) == .queued)
+    let refused = try ddpmctl("retry", "7")
+    #expect(refused.code == 1 && refused.errors.contains("there is no job 7"))
+    #expect(try ddpmctl("priority", "a", "1001").code == 64)
+    let list = try ddpmctl("list").output
+    #expect(list.contains("PRIORITY") && list.contains("-5"))
+    #expect(try ddpmctl("show", "a").output.contains("Priority"))
+  }
+
+  @Test func theCommandLineAddsToTheJobsFile() throws {
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    let file = try bench.file(Bench.job(named: "x"))
+    #expect(try ddpmctl("submit", file).output == "1\n")
+    let words = ["--priority", "7", "--hold", "--after", "1", "--after", "x", "--key", "k"]
+    for _ in 0..<2 {
+      #expect(try bench.run(["submit", file] + words).output == "2\n", "one key is one job")
+    }
+    let found = try #require(try JobQueue(bench.layout).find(2))
+    #expect(found.state == .held && found.entry.priority == 7)
+    #expect(found.entry.after == [.init(job: 1, when: .ok), .init(job: 1, when: .ok)])
+    let wrong = try bench.run(["submit", file, "--key", "a b"])
+    #expect(wrong.code == 65 && wrong.errors.contains("$.queue.idempotency_key"))
+  }
+
+  @Test func aPauseIsShownUntilTheQueueIsResumed() throws {
+    try bench.admit("a", .queued)
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    #expect(try ddpmctl("drain").errors.contains("nothing runs, and no more jobs start"))
+    #expect(try ddpmctl("status").output.contains("  paused by "))
+    #expect(try ddpmctl("list").output.hasSuffix("  the queue is paused\n"))
+    #expect(try JSONValue(parsing: ddpmctl("status", "--json").output)["paused"] == true)
+    #expect(try ddpmctl("resume").errors == "jobs start again\n")
+    #expect(try !ddpmctl("status").output.contains("paused"))
+  }
+
+  @Test func endedJobsAreRemovedOnRequest() throws {
+    for name in ["a", "b", "c"] { try bench.admit(name, name == "b" ? .failed : .done) }
+    try bench.admit("d", .queued)
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    #expect(try ddpmctl("purge").code == 64)
+    #expect(
+      try ddpmctl("purge", "--keep", "1", "--dry-run").output
+        == "sample a (job 1), done\nsample b (job 2), failed\n")
+    #expect(try ddpmctl("purge", "--older-than", "1d").errors == "there is nothing to remove\n")
+    #expect(try ddpmctl("purge", "--state", "failed").errors == "sample b (job 2) is removed\n")
+    #expect(try ddpmctl("remove", "a").errors == "sample a (job 1) is removed\n")
+    #expect(try SpoolReader(bench.layout).jobs().map(\.id) == [3, 4])
+    let refused = try ddpmctl("remove", "d")
+    #expect(refused.code == 1 && refused.errors.contains("cancel it first: ddpmctl cancel 4"))
+  }
+
+  @Test func aTrainJobIsExtended() throws {
+    try bench.admit("a", kind: "train", .done)
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    #expect(try ddpmctl("extend", "a", "--steps", "9").errors == "train a (job 1) has 9 steps\n")
+    #expect(try ddpmctl("show", "a").output.contains("to 9 steps"))
+    #expect(try ddpmctl("extend", "a", "--steps", "0").code == 64)
+    #expect(try ddpmctl("extend", "a", "--steps", "3").errors.contains("has 9 steps"))
+  }
+}
