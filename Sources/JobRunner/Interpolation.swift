@@ -80,5 +80,7 @@ struct Interpolation: ChainPlan {
   }
 
   /// λ of an image, in hundredths.
-  private func percent(_ image: Int) -> Int { 100 * (image % rowLength) / (rowLength - 1) }
+  private func percent(_ image: Int) -> Int {
+    Int((100 * Double(image % rowLength) / Double(rowLength - 1)).rounded())
+  }
 }

@@ -35,6 +35,8 @@ struct ModelVerify: ParsableCommand {
       if let manifest = try Manifest(in: path) {
         problems += try manifest.problems()
         facts.append("\(path): \(manifest.files.count) files as manifest.json lists them")
+      } else {
+        facts.append("\(path): no manifest.json, so no sums were checked")
       }
     }
     guard problems.isEmpty else {
