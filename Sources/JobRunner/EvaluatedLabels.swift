@@ -40,6 +40,6 @@ func evaluatedLabels(
 }
 
 /// What classes are called where nothing says their names.
-private func areNumbers(_ names: [String]) -> Bool {
+func areNumbers(_ names: [String]) -> Bool {
   names == names.indices.map(String.init)
 }

@@ -59,9 +59,8 @@ final class TrainJob {
       try openDataset(
         spec.dataset, for: model.unet, threads: context.threads, report: context.log)
     }
-    let classes = dataset.labels.map {
-      ModelClasses($0, labelDropout: spec.training.labelDropout)
-    }
+    let classes = try model.classes(
+      dataset.labels, labelDropout: spec.training.labelDropout)
     let unet = UNet(try model.network(for: classes))
     if classes != nil { try checkMemory(unet) }
     recipe.labelDropout = classes?.nullClass.map {

@@ -21,6 +21,8 @@ struct TrainedModel {
   let scheduler: SchedulerConfig
   /// Where the weights come from; nil if they are drawn.
   let origin: JobInputs?
+  /// The classes that those weights know; nil if there are none.
+  let originClasses: ModelClasses?
 
   /// Settles what `spec` leaves to the model that it starts from.
   init(_ spec: TrainSpec, in directory: JobDirectory) throws(JobFailure) {
@@ -41,10 +43,14 @@ struct TrainedModel {
     }
   }
 
-  private init(unet: UNetConfig, scheduler: SchedulerConfig, origin: JobInputs? = nil) {
+  private init(
+    unet: UNetConfig, scheduler: SchedulerConfig, origin: JobInputs? = nil,
+    originClasses: ModelClasses? = nil
+  ) {
     self.unet = unet
     self.scheduler = scheduler
     self.origin = origin
+    self.originClasses = originClasses
   }
 
   private init(_ spec: TrainSpec, from origin: JobInputs) throws {
@@ -80,7 +86,8 @@ struct TrainedModel {
     if let problem = spec.loss.problem(with: scheduler) {
       throw JobFailure.failed(reason: "$.loss.type: \(problem)")
     }
-    self.init(unet: unet, scheduler: scheduler, origin: origin)
+    self.init(
+      unet: unet, scheduler: scheduler, origin: origin, originClasses: try folder.classes())
   }
 
   /// What `inputs.json` says.
@@ -88,6 +95,7 @@ struct TrainedModel {
     var json = origin?.json ?? [:]
     json["unet"] = unet.json
     json["scheduler"] = scheduler.json
+    if let originClasses { json["classes"] = originClasses.json }
     return json
   }
 
@@ -96,7 +104,9 @@ struct TrainedModel {
       let unet = try? UNetConfig(json: json["unet"] ?? .null),
       let scheduler = try? SchedulerConfig(json: json["scheduler"] ?? .null)
     else { return nil }
-    self.init(unet: unet, scheduler: scheduler, origin: origin)
+    self.init(
+      unet: unet, scheduler: scheduler, origin: origin,
+      originClasses: json["classes"].flatMap { try? ModelClasses(json: $0) })
   }
 
   /// Gives a trainer that has taken no step yet the weights of the model in `init`, if there is one.

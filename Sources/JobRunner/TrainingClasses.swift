@@ -25,6 +25,34 @@ extension LabelSource {
 }
 
 extension TrainedModel {
+  /// The classes of the data set, which are those of the model in `init` in their order, if there
+  /// is one: its embeddings were trained for them.
+  func classes(_ labels: Labels?, labelDropout: Double) throws(JobFailure) -> ModelClasses? {
+    guard let labels else { return nil }
+    let classes = ModelClasses(labels, labelDropout: labelDropout)
+    guard let model = originClasses, !areNumbers(model.names) else { return classes }
+    if (model.nullClass == nil) != (classes.nullClass == nil) {
+      throw .failed(
+        reason: "$.training.label_dropout: the model of $.init has "
+          + (model.nullClass == nil
+            ? "no null class; leave it at 0" : "a null class; set it above 0"))
+    }
+    guard model.names.count == classes.names.count else {
+      throw .failed(
+        reason:
+          "$.dataset.labels: the data set has \(classes.names.count) classes, and the model of"
+          + " $.init \(model.names.count)")
+    }
+    if areNumbers(classes.names) { return model }
+    for (number, (name, known)) in zip(classes.names, model.names).enumerated() where name != known
+    {
+      throw .failed(
+        reason: "$.dataset.labels: class \(number) of the data set is \"\(name)\", and that of the"
+          + " model of $.init \"\(known)\"; both need the same classes in the same order")
+    }
+    return classes
+  }
+
   /// The network with an embedding for each class of the data. A job, or a model in `init`, that
   /// says how many there are has to be right.
   func network(for classes: ModelClasses?) throws(JobFailure) -> UNetConfig {

@@ -8,7 +8,7 @@
 
 public import DurableIO
 import ModelConfig
-import StrictJSON
+public import StrictJSON
 
 /// The classes of a model.
 public struct ModelClasses: Equatable, Sendable {
@@ -26,15 +26,20 @@ public struct ModelClasses: Equatable, Sendable {
   /// Rows that the network's class embedding has.
   public var embeddings: Int { names.count + (nullClass == nil ? 0 : 1) }
 
+  /// The file's content.
+  public var json: JSONValue { Self.codec.encode(self) }
+
+  /// Reads the file's content.
+  public init(json: JSONValue) throws(JSONContentError) { self = try Self.codec.decode(json) }
+
   /// Writes the file into the model folder `folder`.
   public func write(to folder: String) throws(SystemError) {
-    try AtomicFile.write(
-      Self.codec.encode(self).serialized(pretty: true) + "\n", to: Self.path(in: folder))
+    try AtomicFile.write(json.serialized(pretty: true) + "\n", to: Self.path(in: folder))
   }
 
   fileprivate static func path(in folder: String) -> String { folder + "/classes.json" }
 
-  fileprivate static let codec = ObjectCodec(
+  private static let codec = ObjectCodec(
     "The classes of a model", defaults: ModelClasses(names: []),
     fields: [
       Field(
@@ -56,7 +61,7 @@ extension DiffusersFolder {
       return ModelClasses(names: (0..<embeddings).map(String.init))
     }
     let classes = try Self.config(path) { (json) throws(JSONContentError) in
-      try ModelClasses.codec.decode(json)
+      try ModelClasses(json: json)
     }
     let last = embeddings - 1
     guard classes.embeddings == embeddings, classes.nullClass ?? last == last else {

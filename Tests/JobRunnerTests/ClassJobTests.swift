@@ -153,6 +153,30 @@ struct ClassJobTests {
     #expect(try problem(jobs, 4, unknown).contains("has a class \"grey\", and the model knows"))
   }
 
+  /// Embeddings that were trained for some classes are not taken for others.
+  @Test func theClassesOfAModelThatTrainingStartsFromStayThose() throws {
+    let jobs = try labelledJobs()
+    try jobs.add(1, train(jobs))
+    #expect(try jobs.run(1).code == WorkerExit.finished)
+    func further(_ change: @escaping (inout TrainSpec) -> Void) -> JobSpec.Work {
+      train(jobs) { spec in
+        (spec.initial, spec.unet, spec.scheduler) = (.job(1), nil, nil)
+        change(&spec)
+      }
+    }
+    try jobs.add(2, further { $0.dataset.classNames = nil })
+    #expect(try jobs.run(2).code == WorkerExit.finished)
+    #expect(
+      try DiffusersFolder(path: jobs.directory(2).results).classes()
+        == ModelClasses(names: Self.names, nullClass: 2))
+    #expect(
+      try problem(jobs, 3, further { $0.dataset.classNames = Self.names.reversed() }).contains(
+        #"class 0 of the data set is "right", and that of the model of $.init "left""#))
+    #expect(
+      try problem(jobs, 4, further { $0.training.labelDropout = 0 }).contains(
+        "$.training.label_dropout: the model of $.init has a null class; set it above 0"))
+  }
+
   @Test func theModelSaysItsClasses() throws {
     let jobs = try labelledJobs()
     for (id, dropout, embeddings) in [(1, 0.2, 3), (2, 0.0, 2)] {
