@@ -148,6 +148,7 @@ extension QueueEntry {
       ended = nil
     }
     crashes = 0
+    resumedAt = nil
     notBefore = nil
     reason = nil
     cancelRequested = false

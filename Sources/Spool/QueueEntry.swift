@@ -13,6 +13,9 @@ public struct QueueEntry: Equatable, Sendable {
   public var after: [Dependency] = []
   /// Crashes in a row without progress.
   public var crashes = 0
+  /// The step that the run before the latest crash began at: a run that begins beyond it has a newer
+  /// checkpoint under it, which is progress. Nil if that run got no word out.
+  public var resumedAt: Int?
   /// How long the job has run, without the run that is under way.
   public var secondsRun = 0.0
   /// When the run that is under way began; nil for the job of a daemon that does not note it.
@@ -61,6 +64,7 @@ public struct QueueEntry: Equatable, Sendable {
         after.map { ["job": .integer($0.job), "when": .string($0.when.rawValue)] })
     }
     if crashes > 0 { object["crashes"] = .integer(crashes) }
+    if let resumedAt { object["resumed_at"] = .integer(resumedAt) }
     if secondsRun > 0 { object["seconds_run"] = .double(secondsRun) }
     if let started { object["started"] = .string(started.description) }
     if let ended { object["ended"] = .string(ended.description) }
@@ -90,6 +94,7 @@ public struct QueueEntry: Equatable, Sendable {
       return Dependency(job: job, when: when)
     }
     crashes = max(json["crashes"]?.int ?? 0, 0)
+    resumedAt = json["resumed_at"]?.int
     secondsRun = max(json["seconds_run"]?.double ?? 0, 0)
     started = json["started"]?.string.flatMap { Timestamp($0) }
     ended = json["ended"]?.string.flatMap { Timestamp($0) }

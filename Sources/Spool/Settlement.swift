@@ -68,7 +68,9 @@ extension Admission {
     case .taken(let first):
       // A job of another version cannot be compared, and counts as the same.
       let bytes = try readFile(layout.jobDirectory(first).job)
-      if let envelope = try? Envelope.parse(bytes), envelope.job != job.original {
+      if let envelope = try? Envelope.parse(bytes),
+        envelope.spec.withoutQueue != job.spec.withoutQueue
+      {
         return try reject(
           claim,
           "$.queue.idempotency_key: job \(first) has the key \"\(key)\" and is another "
@@ -137,5 +139,14 @@ extension Admission {
     try Directory.remove(layout.claim + "/" + claim.file)
     // A claim that a power cut brings back is settled again to the same end.
     try? Directory.sync(layout.claim)
+  }
+}
+
+extension JobSpec {
+  /// What the job computes, wherever its place in the queue is.
+  fileprivate var withoutQueue: JobSpec {
+    var job = self
+    job.queue = QueueSpec()
+    return job
   }
 }

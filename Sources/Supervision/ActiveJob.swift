@@ -6,8 +6,6 @@ package struct ActiveJob: Equatable, Sendable {
   package var phase: Phase
   /// The latest word of the current run.
   package var progress: Progress?
-  /// The step the newest run began at, which is where its checkpoint was.
-  var resumedAt: Int?
   /// Why the worker says the job cannot succeed.
   var failure: String?
   /// The jobs that this one waits for: those that have not ended, and those that have ended
@@ -94,11 +92,11 @@ package struct ActiveJob: Equatable, Sendable {
   /// crashes at the same step reaches new steps every time.)
   mutating func take(_ progress: Progress) {
     if self.progress == nil {
-      if let before = resumedAt, progress.step > before {
+      if let before = summary.resumedAt, progress.step > before {
         summary.crashes = 0
         setbacks = 0
       }
-      resumedAt = max(progress.step, resumedAt ?? progress.step)
+      summary.resumedAt = max(progress.step, summary.resumedAt ?? progress.step)
     }
     self.progress = progress
   }
@@ -135,7 +133,7 @@ package struct ActiveJob: Equatable, Sendable {
     return .deferred(
       Retry(
         delay: policy.retryDelays.forRepetition(setbacks), reason: reason,
-        crashes: summary.crashes, isCrash: false, logLines: []))
+        crashes: summary.crashes, resumedAt: summary.resumedAt, isCrash: false, logLines: []))
   }
 
   private mutating func crashed(_ report: WorkerReport, _ policy: SchedulingPolicy) -> Transition {
@@ -152,8 +150,8 @@ package struct ActiveJob: Equatable, Sendable {
     return .deferred(
       Retry(
         delay: policy.crashDelays.forRepetition(summary.crashes),
-        reason: "the worker crashed with \(crash)", crashes: summary.crashes, isCrash: true,
-        logLines: report.logLines))
+        reason: "the worker crashed with \(crash)", crashes: summary.crashes,
+        resumedAt: summary.resumedAt, isCrash: true, logLines: report.logLines))
   }
 }
 

@@ -12,6 +12,8 @@ package struct JobSummary: Equatable, Sendable {
   package var priority: Int
   /// Crashes in a row without the checkpoint having moved on.
   package var crashes: Int
+  /// The step that the newest run known of began at, which is where its checkpoint was.
+  package var resumedAt: Int?
   /// The model the job reads: it waits for a job that is still making it.
   package var model: ModelReference?
   /// The jobs it waits for, as far as it is not known that they have ended as they should.
@@ -21,13 +23,15 @@ package struct JobSummary: Equatable, Sendable {
 
   package init(
     id: Int, kind: String, name: String, priority: Int = 0, crashes: Int = 0,
-    model: ModelReference? = nil, after: [Prerequisite] = [], timeLeft: Duration? = nil
+    resumedAt: Int? = nil, model: ModelReference? = nil, after: [Prerequisite] = [],
+    timeLeft: Duration? = nil
   ) {
     self.id = id
     self.kind = kind
     self.name = name
     self.priority = priority
     self.crashes = crashes
+    self.resumedAt = resumedAt
     self.model = model
     self.after = after
     self.timeLeft = timeLeft
@@ -130,6 +134,8 @@ package struct Retry: Equatable, Sendable {
   package var reason: String
   /// Crashes in a row without the checkpoint having moved on, the latest included.
   package var crashes: Int
+  /// See `JobSummary.resumedAt`.
+  package var resumedAt: Int?
   /// Whether a crash is the reason, and not the machine.
   package var isCrash: Bool
   /// The worker's last words.

@@ -82,6 +82,7 @@ extension Supervisor {
       case .deferred(let retry):
         (target, event) = (.deferred, retry.isCrash ? .crashed : .deferred)
         next.crashes = retry.crashes
+        next.resumedAt = retry.resumedAt
         next.reason = retry.reason
         next.notBefore = .now() + retry.delay
         logLines = retry.logLines
@@ -183,7 +184,8 @@ extension Supervisor {
     let limit = envelope?.spec.queue.timeLimit
     return JobSummary(
       id: entry.id, kind: envelope?.spec.kind ?? "job", name: envelope?.spec.name ?? "unreadable",
-      priority: entry.priority, crashes: entry.crashes, model: envelope?.spec.work.model,
+      priority: entry.priority, crashes: entry.crashes, resumedAt: entry.resumedAt,
+      model: envelope?.spec.work.model,
       after: entry.after.map { .init(job: $0.job, when: $0.when, fate: fate(of: $0.job)) },
       timeLeft: limit.map { .seconds($0) - .milliseconds(Int(entry.secondsRun * 1000)) })
   }

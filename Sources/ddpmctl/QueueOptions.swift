@@ -4,7 +4,9 @@ import StrictJSON
 
 /// Keys of the section `queue` of a job file, given on the command line instead.
 struct QueueOptions: ParsableArguments {
-  @Option(help: "Start it before jobs of lower priority, from -1000 to 1000.")
+  @Option(
+    parsing: .unconditional,
+    help: "Start it before jobs of lower priority, from -1000 to 1000.")
   var priority: Int?
 
   @Flag(help: "Have it wait until it is released.")

@@ -55,7 +55,7 @@ import Testing
     let spool = try spoolWithJob(in: .queued)
     var entry = QueueEntry(id: 1)
     (entry.attempt, entry.crashes, entry.priority) = (3, 5, 4)
-    (entry.reason, entry.notBefore) = ("it crashed", .now())
+    (entry.reason, entry.notBefore, entry.resumedAt) = ("it crashed", .now(), 40)
     entry.cancelRequested = state == .cancelled
     try spool.queue.update(entry, in: .queued)
     if state != .queued { try spool.queue.move(1, from: .queued, to: state) }
@@ -68,6 +68,7 @@ import Testing
     #expect(revived.attempt == (state.isFinal ? 4 : 3))
     if state != .queued {
       #expect(revived.crashes == 0 && revived.reason == nil && revived.notBefore == nil)
+      #expect(revived.resumedAt == nil)
     }
   }
 

@@ -69,6 +69,7 @@ import Testing
     var new = QueueEntry(id: 5)
     new.attempt = 2
     new.crashes = 1
+    new.resumedAt = 40
     new.notBefore = Timestamp(milliseconds: 1_900_000_000_123)
     new.cancelRequested = true
     new.reason = "the worker crashed: \"killed\"\nby SIGKILL"

@@ -36,6 +36,12 @@ import Testing
     try spool.drop("c.json", keyed("job", "k:1"))
     try spool.startDaemon()
     #expect(try spool.jobs().count == 2)
+    // Its place in the queue is no part of what it computes.
+    try spool.drop("d.json", jobFile("job", queue: #""idempotency_key": "k:1", "hold": true"#))
+    guard case .repeated(_, job: 1)? = admission.scan().first else {
+      Issue.record("a job that is held is another job")
+      return
+    }
   }
 
   @Test func aKeyIsForOneJobOfOneSubmitter() throws {

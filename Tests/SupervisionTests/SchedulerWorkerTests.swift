@@ -114,6 +114,24 @@ import Testing
     #expect(crash(&scheduler)?.crashes == 1)
   }
 
+  /// Each run gets a checkpoint further, or does not, and each time a new daemon takes the job up.
+  @Test(arguments: [0, 5])
+  func aRestartedDaemonKnowsProgressFromNone(checkpointEvery: Int) {
+    var summary = train(1)
+    for round in 1...4 {
+      var scheduler = opened()
+      _ = scheduler.handle(.appeared(summary, .queued))
+      let step = (round - 1) * checkpointEvery
+      _ = scheduler.handle(.message(1, .progress(Progress(step: step, steps: 100))))
+      guard let retry = crash(&scheduler) else {
+        Issue.record("crash \(round) is not retried")
+        return
+      }
+      #expect(retry.crashes == (checkpointEvery == 0 ? round : 1))
+      (summary.crashes, summary.resumedAt) = (retry.crashes, retry.resumedAt)
+    }
+  }
+
   @Test func theMachinesFaultsNeverFailAJob() {
     var scheduler = opened()
     _ = scheduler.handle(.appeared(train(1), .queued))

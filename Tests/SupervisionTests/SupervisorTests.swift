@@ -57,6 +57,22 @@ import Testing
     #expect(try spool.job(id)?.entry.attempt == 2)
   }
 
+  /// What a daemon before this one saw counts, and is told from what this one sees.
+  @Test(arguments: [(resumedAt: 10, state: JobState.done), (resumedAt: 20, state: .failed)])
+  func crashesCountAcrossDaemonsUntilACheckpoint(resumedAt: Int, state: JobState) async throws {
+    let progress = #"echo '{"progress": {"step": 20, "steps": 100}}'; sleep 0.2; kill -9 $$"#
+    let spool = try TestSpool(worker: Script.once(progress, then: Script.finish))
+    _ = try spool.submit(sampleJob)
+    var admission = try Admission(spool.layout)
+    #expect(admission.scan().count == 1)
+    var entry = QueueEntry(id: 1)
+    (entry.crashes, entry.resumedAt) = (4, resumedAt)
+    try JobQueue(spool.layout).update(entry, in: .queued)
+    let daemon = try TestDaemon(spool) { $0.crashLimit = 5 }
+    try await spool.waitFor(1, state)
+    await daemon.stop()
+  }
+
   @Test func aJobThatAlwaysCrashesFailsWithEvidence() async throws {
     let spool = try TestSpool(worker: "echo last words of $$ >&2; kill -SEGV $$")
     let daemon = try TestDaemon(spool) { $0.crashLimit = 3 }

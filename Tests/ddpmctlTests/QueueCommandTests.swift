@@ -41,12 +41,12 @@ import Testing
     defer { daemon.stop() }
     let file = try bench.file(Bench.job(named: "x"))
     #expect(try ddpmctl("submit", file).output == "1\n")
-    let words = ["--priority", "7", "--hold", "--after", "1", "--after", "x", "--key", "k"]
+    let words = ["--priority", "-7", "--hold", "--after", "1", "--after", "x", "--key", "k"]
     for _ in 0..<2 {
       #expect(try bench.run(["submit", file] + words).output == "2\n", "one key is one job")
     }
     let found = try #require(try JobQueue(bench.layout).find(2))
-    #expect(found.state == .held && found.entry.priority == 7)
+    #expect(found.state == .held && found.entry.priority == -7)
     #expect(found.entry.after == [.init(job: 1, when: .ok), .init(job: 1, when: .ok)])
     let wrong = try bench.run(["submit", file, "--key", "a b"])
     #expect(wrong.code == 65 && wrong.errors.contains("$.queue.idempotency_key"))
@@ -54,6 +54,7 @@ import Testing
 
   @Test func aPauseIsShownUntilTheQueueIsResumed() throws {
     try bench.admit("a", .queued)
+    #expect(try ddpmctl("list", "--state", "held").errors == "no job is held\n")
     let daemon = try AdmittingDaemon(bench)
     defer { daemon.stop() }
     #expect(try ddpmctl("drain").errors.contains("nothing runs, and no more jobs start"))

@@ -26,7 +26,10 @@ struct List: ParsableCommand {
     if json {
       print(JSONValue.array(views.map(\.json)).serialized(pretty: true))
     } else if views.isEmpty {
-      say("no jobs; submit one with: \(spool.command("submit FILE"))")
+      say(
+        jobs.isEmpty
+          ? "no jobs; submit one with: \(spool.command("submit FILE"))"
+          : "no job is \(state.map(\.rawValue).joined(separator: " or "))")
     } else {
       var rows = [["JOB", "NAME", "KIND", "STATE", "PROGRESS", "AGE", "REASON"]] + views.map(row)
       if views.contains(where: { $0.job.entry.priority != 0 }) {
