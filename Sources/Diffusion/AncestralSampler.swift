@@ -73,19 +73,17 @@ public struct AncestralSampler: Sampler {
   }
 
   private func withDeviation(_ s: Int, _ output: Tensor, _ body: (Deviation) -> Void) {
-    let (small, large) = (diffusion.posteriorVariance(s), diffusion.schedule.beta[s])
     switch variance {
-    case .fixedSmall: body(.of(Float(small.squareRoot())))
-    case .fixedLarge: body(.of(Float(large.squareRoot())))
+    case .fixedSmall: body(.of(Float(diffusion.posteriorVariance(s).squareRoot())))
+    case .fixedLarge: body(.of(Float(diffusion.schedule.beta[s].squareRoot())))
     case .learnedRange:
       let shape = output.shape
       withScratch(Shape(shape.n, shape.h, shape.w, shape.c / 2)) { sigmas in
         copyChannels(from: shape.c / 2, of: output, into: sigmas)
-        // In the last step, where β̃ = 0, no noise enters.
-        let (low, high) = (log(max(small, 1e-20)), log(large))
+        let step = ReverseStep(diffusion, variance: variance, t: s)
         for i in 0..<sigmas.count {
-          let fraction = (Double(unsafe sigmas.elements[i]) + 1) / 2
-          unsafe sigmas.elements[i] = Float(exp((low + fraction * (high - low)) / 2))
+          let logVariance = step.logVariance(Double(unsafe sigmas.elements[i]))
+          unsafe sigmas.elements[i] = Float(exp(logVariance / 2))
         }
         body(.each(sigmas))
       }

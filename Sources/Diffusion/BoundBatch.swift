@@ -30,8 +30,8 @@ public import TensorCore
   /// - outputChannels: of the networks: C, or 2C with learned variances.
   public init(
     data: Tensor, images: [Int], labels: [Int]? = nil, bound: VariationalBound,
-    diffusion: GaussianDiffusion, strata: TimestepStrata, models: [[any Denoiser]],
-    outputChannels: Int, seed: UInt64, pool: ThreadPool
+    strata: TimestepStrata, models: [[any Denoiser]], outputChannels: Int, seed: UInt64,
+    pool: ThreadPool
   ) {
     precondition(labels.map { $0.count == images.count } ?? true, "one label an image")
     precondition(data.shape.n == images.count, "every image has an index")
@@ -48,7 +48,6 @@ public import TensorCore
     self.values = memory.tensor(at: 0, values)
     scorer = Scorer(
       data: data, images: images, labels: labels, values: self.values, bound: bound,
-      diffusion: diffusion,
       strata: strata, models: models,
       scratch: (0..<pool.threads).map { thread in
         let start = values.count + thread * (x.count + output.count)
@@ -97,7 +96,6 @@ private struct Scorer: Sendable {
   let labels: [Int]?
   let values: Tensor
   let bound: VariationalBound
-  let diffusion: GaussianDiffusion
   let strata: TimestepStrata
   let models: [[any Denoiser]]
   /// Of each thread: x_t and the network's output.
@@ -121,7 +119,7 @@ private struct Scorer: Sendable {
     for (place, t) in drawn.enumerated() {
       let noisy = x.images(place..<place + 1)
       noise.fillNormal(noisy, step: UInt32(t), image: UInt32(images[image]))
-      diffusion.diffuse(x0, t: t, noise: noisy, into: noisy)
+      bound.diffusion.diffuse(x0, t: t, noise: noisy, into: noisy)
     }
     models[model][thread].predict(
       x, timesteps: drawn.map { $0 - 1 },

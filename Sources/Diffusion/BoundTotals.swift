@@ -66,13 +66,13 @@ public struct BoundTotals: Equatable, Sendable {
   // MARK: Storing
 
   /// All numbers, to be stored exactly.
-  public var numbers: [[Double]] { all.map { [Double($0.count), $0.mean, $0.squares] } }
+  public var numbers: [[Double]] { all.map(\.stored) }
 
   /// Totals from their `numbers`; nil if these are of other parts.
   public init?(_ strata: TimestepStrata, numbers: [[Double]]) {
     self.init(strata)
-    guard numbers.count == all.count, numbers.allSatisfy({ $0.count == 3 }) else { return nil }
-    let moments = numbers.map { Moments(count: Int($0[0]), mean: $0[1], squares: $0[2]) }
+    let moments = numbers.compactMap { Moments(stored: $0) }
+    guard numbers.count == all.count, moments.count == all.count else { return nil }
     (total, prior, transitions) = (moments[0], moments[1], moments[2])
     terms = Array(moments[3..<3 + terms.count])
     squaredErrors = Array(moments[(3 + terms.count)...])

@@ -11,9 +11,13 @@ public struct Moments: Equatable, Sendable {
   /// Of no numbers.
   public init() {}
 
-  /// Of numbers whose moments were stored.
-  public init(count: Int, mean: Double, squares: Double) {
-    (self.count, self.mean, self.squares) = (count, mean, squares)
+  /// All of it, to be stored exactly.
+  public var stored: [Double] { [Double(count), mean, squares] }
+
+  /// Of numbers whose moments were `stored`; nil for what was not.
+  public init?(stored: [Double]) {
+    guard stored.count == 3 else { return nil }
+    (count, mean, squares) = (Int(stored[0]), stored[1], stored[2])
   }
 
   /// Takes in one more number.

@@ -23,7 +23,7 @@ public struct VariationalBound: Sendable {
     public var dataError: Double
   }
 
-  private let diffusion: GaussianDiffusion
+  let diffusion: GaussianDiffusion
   private let parameterization: Parameterization
   private let limit: DataLimit
   /// Whether outputs have a variance beside each prediction.

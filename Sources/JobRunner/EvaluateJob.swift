@@ -28,7 +28,6 @@ final class EvaluateJob {
   private let models: [EvaluatedModel]
   private let unet: UNet
   private let bound: VariationalBound
-  private let diffusion: GaussianDiffusion
   private let strata: TimestepStrata
   private let dataset: any Dataset
   /// The classes of the data set's images; nil for a model without classes.
@@ -69,7 +68,6 @@ final class EvaluateJob {
     }
     strata = TimestepStrata(steps: chain, count: spec.timesteps)
     bound = VariationalBound(folder.scheduler)
-    diffusion = GaussianDiffusion(NoiseSchedule(folder.scheduler))
     dataset = try attempt {
       try openDataset(
         spec.dataset, for: folder.unet, threads: context.threads, report: context.log)
@@ -120,9 +118,8 @@ final class EvaluateJob {
     let priors = bound.prior(x0)
     let batch = BoundBatch(
       data: x0, images: images, labels: labels.map { labels in images.map { labels[$0] } },
-      bound: bound, diffusion: diffusion, strata: strata,
-      models: models.map(\.denoisers), outputChannels: unet.config.outChannels, seed: job.seed,
-      pool: pool)
+      bound: bound, strata: strata, models: models.map(\.denoisers),
+      outputChannels: unet.config.outChannels, seed: job.seed, pool: pool)
     try takeUp(batch)
     let unitsOfAnImage = batch.units / images.count
     var pace =
@@ -160,8 +157,7 @@ final class EvaluateJob {
 
   /// Seconds of work, those of earlier runs included.
   private var seconds: Double {
-    let (seconds, attoseconds) = (ContinuousClock.now - start).components
-    return secondsBefore + Double(seconds) + Double(attoseconds) * 1e-18
+    secondsBefore + (ContinuousClock.now - start) / .seconds(1)
   }
 
   /// Whether the budget's minutes are over; the first image is waited for.
@@ -212,12 +208,8 @@ final class EvaluateJob {
   private func restore() throws(JobFailure) {
     checkpoint = try attempt { try checkpoints.newest(report: context.log) }
     guard let checkpoint else { return }
-    guard checkpoint.state["dataset_images"]?.int == dataset.count else {
-      throw .failed(
-        reason: "$.dataset.path: \(spec.dataset.path) has \(dataset.count) images now, and"
-          + " \(checkpoint.state["dataset_images"]?.int ?? 0) when the job began; restore it, or"
-          + " submit the job anew")
-    }
+    try checkpoint.requireImages(
+      checkpoint.state["dataset_images"], areStill: dataset.count, of: spec.dataset)
     guard
       let state = EvaluationState(checkpoint.state["totals"], strata, models: models.count)
     else {
@@ -225,11 +217,7 @@ final class EvaluateJob {
         reason: "the checkpoint in \(context.directory.checkpoints) is of another job; submit the"
           + " job anew")
     }
-    if checkpoint.state["kernels"]?.string != Kernels.active.name {
-      context.log(
-        "checkpoint \(checkpoint.step) was computed by other kernels; the result will agree with"
-          + " that of an uninterrupted run to rounding only")
-    }
+    checkpoint.warnOfOtherKernels(log: context.log)
     self.state = state
     secondsBefore = checkpoint.state["seconds"]?.double ?? 0
     context.log("continues after \(state.images) images")

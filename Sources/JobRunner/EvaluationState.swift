@@ -31,7 +31,7 @@ struct EvaluationState: Equatable {
 
   var json: JSONValue {
     .array(
-      (totals.map(\.numbers) + [[[Double(difference.count), difference.mean, difference.squares]]])
+      (totals.map(\.numbers) + [[difference.stored]])
         .map { .array($0.map { .array($0.map { .double($0) }) }) })
   }
 
@@ -41,11 +41,11 @@ struct EvaluationState: Equatable {
       ($0.array ?? []).map { ($0.array ?? []).compactMap(\.double) }
     }
     guard let numbers, numbers.count == models + 1,
-      let last = numbers.last?.first, last.count == 3
+      let difference = numbers.last?.first.flatMap({ Moments(stored: $0) })
     else { return nil }
     let totals = numbers.prefix(models).compactMap { BoundTotals(strata, numbers: $0) }
     guard totals.count == models else { return nil }
     self.totals = totals
-    difference = Moments(count: Int(last[0]), mean: last[1], squares: last[2])
+    self.difference = difference
   }
 }

@@ -21,9 +21,8 @@ struct Pace {
   /// A step, or `steps` of them, have been done.
   mutating func advance(by steps: Int = 1, loss: Double? = nil) {
     let now = ContinuousClock.now
-    let (seconds, attoseconds) = (now - last).components
+    lastSeconds = max((now - last) / .seconds(1) / Double(steps), 1e-9)
     last = now
-    lastSeconds = max((Double(seconds) + Double(attoseconds) * 1e-18) / Double(steps), 1e-9)
     done += steps
     self.seconds.add(lastSeconds)
     if let loss { self.loss.add(loss) }

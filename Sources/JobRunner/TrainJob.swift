@@ -117,23 +117,15 @@ final class TrainJob {
   private static func check(
     _ checkpoint: Checkpoint, against note: JSONObject, _ spec: TrainSpec, log: (String) -> Void
   ) throws(JobFailure) {
-    guard checkpoint.state["images"] == note["images"] else {
-      let (found, expected) = (note["images"]?.int ?? 0, checkpoint.state["images"]?.int ?? 0)
-      throw .failed(
-        reason: "$.dataset.path: \(spec.dataset.path) has \(found) images now, and \(expected) when"
-          + " the job began; restore it, or submit the job anew")
-    }
+    try checkpoint.requireImages(
+      checkpoint.state["images"], areStill: note["images"]?.int ?? 0, of: spec.dataset)
     guard checkpoint.state["classes"] == note["classes"] else {
       throw .failed(
         reason:
           "$.dataset.path: \(spec.dataset.path) has other classes now than when the job began;"
           + " restore it, or submit the job anew")
     }
-    if checkpoint.state["kernels"] != note["kernels"] {
-      log(
-        "checkpoint \(checkpoint.step) was computed by other kernels; the result will agree with"
-          + " that of an uninterrupted run to rounding only")
-    }
+    checkpoint.warnOfOtherKernels(log: log)
   }
 
   /// Trains to the end and publishes the results.

@@ -12,8 +12,7 @@ enum FewOutputsConvolution {
   static func convolve(
     _ x: Tensor, weights: Tensor, into y: Tensor, arena: Arena, using kernels: Kernels
   ) {
-    let turned = arena.take(turnedShape(x.shape, y.shape))
-    forEachWeight(turned) { unsafe turned.elements[$1] = weights.elements[$0] }
+    let turned = turn(weights, turnedShape(x.shape, y.shape), arena)
     Im2colConvolution.addInputGradient(
       x, weights: turned, .same3x3, into: y, arena: arena, using: kernels)
     arena.recycle(turned)
@@ -34,11 +33,17 @@ enum FewOutputsConvolution {
   static func addInputGradient(
     _ dy: Tensor, weights: Tensor, into dx: Tensor, arena: Arena, using kernels: Kernels
   ) {
-    let turned = arena.take(turnedShape(dx.shape, dy.shape))
-    forEachWeight(turned) { unsafe turned.elements[$1] = weights.elements[$0] }
+    let turned = turn(weights, turnedShape(dx.shape, dy.shape), arena)
     Im2colConvolution.convolve(
       dy, weights: turned, .same3x3, into: dx, arena: arena, using: kernels)
     arena.recycle(turned)
+  }
+
+  /// The kernel turned by 180°, with inputs and outputs in each other's place; to be recycled.
+  private static func turn(_ weights: Tensor, _ shape: Shape, _ arena: Arena) -> Tensor {
+    let turned = arena.take(shape)
+    forEachWeight(turned) { unsafe turned.elements[$1] = weights.elements[$0] }
+    return turned
   }
 
   /// 9·O × I.

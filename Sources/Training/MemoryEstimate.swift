@@ -21,11 +21,10 @@ public struct MemoryEstimate: Equatable, Sendable {
     training unet: UNet, _ recipe: TrainingRecipe, recomputing: Bool = false, threads: Int
   ) {
     let buffers = Self.trainingBuffers(averaging: recipe.average != nil, shards: recipe.shards)
-    let imagesOfAShard = (recipe.batchSize + recipe.shards - 1) / recipe.shards
-    let images = min(imagesOfAShard, Trainer.imagesInAPass(unet))
     parameterBytes = buffers * unet.parameterBytes
     activationBytes =
-      min(threads, recipe.shards) * images * unet.activationBytes(recomputing: recomputing)
+      min(threads, recipe.shards) * recipe.imagesInAPass(of: unet)
+      * unet.activationBytes(recomputing: recomputing)
   }
 
   /// Drawing so many images at once with `unet`.

@@ -1,4 +1,5 @@
 public import Diffusion
+import Models
 
 /// The numbers, beside network and data, that decide a training run's bits.
 public struct TrainingRecipe: Equatable, Sendable {
@@ -50,6 +51,12 @@ public struct TrainingRecipe: Equatable, Sendable {
       labelDropout.label(labels[$0], seed: seed, step: step, image: $0)
     }
   }
+
+  /// Images of the largest shard.
+  var largestShard: Int { (batchSize + shards - 1) / shards }
+
+  /// Images in the largest pass that a shard makes.
+  func imagesInAPass(of unet: UNet) -> Int { min(largestShard, Trainer.imagesInAPass(unet)) }
 
   /// The images of a shard within the batch: contiguous, sizes differing by at most one.
   func images(ofShard shard: Int) -> Range<Int> {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Models
 import TensorCore
+import Training
 
 /// Every different convolution of a U-Net alone, by both methods: what the rule that chooses
 /// between them rests on.
@@ -24,7 +25,7 @@ struct OperationsBenchmark: ParsableCommand {
 
   func run() throws {
     let profile = Profile()
-    NetworkPasses(UNet(try network.architecture()), images: images).train(profile)
+    TrialPasses(UNet(try network.architecture()), images: images).train(profile)
     print("\(Kernels.active.name) kernels, one thread; ms, GFLOP/s by the definition's operations")
     let operations = profile.entries.keys.sorted {
       ($0.input.count, $0.description) > ($1.input.count, $1.description)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Models
 import StrictJSON
 import TensorCore
+import Training
 
 /// Where the time of a U-Net goes: one thread's forward passes and training passes, by kind of
 /// operation or by each operation's shape.
@@ -27,10 +28,10 @@ struct ProfileBenchmark: ParsableCommand {
   }
 
   func run() throws {
-    let passes = NetworkPasses(UNet(try network.architecture()), images: images)
+    let passes = TrialPasses(UNet(try network.architecture()), images: images)
     print("\(images) images a pass, one thread, \(Kernels.active.name) kernels")
-    show("forward", measure(passes.predict))
-    show("training", measure(passes.train))
+    show("forward", measure { passes.predict($0) })
+    show("training", measure { passes.train($0) })
   }
 
   /// The profile of the repetitions after one pass to warm up, and their whole time.
