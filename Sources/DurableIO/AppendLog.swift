@@ -61,12 +61,7 @@ public final class AppendLog {
 
   /// The whole lines of the log at `path`, whoever is writing it; none if it is missing.
   public static func lines(of path: String) throws(SystemError) -> [String] {
-    do {
-      return split(try readFile(path, limit: .max - 1))
-    } catch {
-      if error.isNotFound { return [] }
-      throw error
-    }
+    try readFileIfPresent(path, limit: .max - 1).map(split) ?? []
   }
 
   private func cutTornLine() throws(SystemError) {

@@ -108,3 +108,15 @@ public final class OpenFile: Sendable {
 public func readFile(_ path: String, limit: Int = 64 << 20) throws(SystemError) -> [UInt8] {
   try OpenFile(reading: path).readAll(limit: limit)
 }
+
+/// As `readFile`; nil if there is no such file.
+public func readFileIfPresent(
+  _ path: String, limit: Int = 64 << 20
+) throws(SystemError) -> [UInt8]? {
+  do {
+    return try readFile(path, limit: limit)
+  } catch {
+    if error.isNotFound { return nil }
+    throw error
+  }
+}

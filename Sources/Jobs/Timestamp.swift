@@ -67,3 +67,10 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
     )
   }
 }
+
+extension Duration {
+  /// Whole milliseconds.
+  package var milliseconds: Int64 {
+    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+  }
+}

@@ -28,14 +28,8 @@ struct IdempotencyKeys {
   func standing(
     of key: String, _ submitter: UInt32, claim: Int?
   ) throws(SystemError) -> Standing {
-    let text: [UInt8]
-    do {
-      text = try readFile(path(key, submitter), limit: 64)
-    } catch {
-      if error.isNotFound { return .free }
-      throw error
-    }
-    guard let job = Int(String(decoding: text, as: UTF8.self).dropLast()), job != claim
+    guard let text = try readFileIfPresent(path(key, submitter), limit: 64),
+      let job = Int(String(decoding: text, as: UTF8.self).dropLast()), job != claim
     else { return .free }
     if try queue.state(of: job) != nil { return .taken(by: job) }
     // A job that was removed, or was refused after all, has no key.
@@ -50,11 +44,9 @@ struct IdempotencyKeys {
 
   /// Takes the key from a job that is being removed, if it is still that job's.
   func free(_ key: String, _ submitter: UInt32, from job: Int) throws(SystemError) {
-    do {
-      let text = try readFile(path(key, submitter), limit: 64)
-      if text == Array("\(job)\n".utf8) { try Directory.remove(path(key, submitter)) }
-    } catch {
-      if !error.isNotFound { throw error }
+    let path = path(key, submitter)
+    if try readFileIfPresent(path, limit: 64) == Array("\(job)\n".utf8) {
+      try Directory.remove(path)
     }
   }
 

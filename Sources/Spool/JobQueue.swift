@@ -42,12 +42,8 @@ public struct JobQueue: Sendable {
 
   /// The job's entry, if it is in `state`.
   public func entry(_ id: Int, in state: JobState) throws(SystemError) -> QueueEntry? {
-    do {
-      return QueueEntry(id: id, content: try readFile(layout.queueEntry(id, state), limit: 1 << 20))
-    } catch {
-      if error.isNotFound { return nil }
-      throw error
-    }
+    try readFileIfPresent(layout.queueEntry(id, state), limit: 1 << 20)
+      .map { QueueEntry(id: id, content: $0) }
   }
 
   /// The job's state and entry; nil if it has none.

@@ -43,7 +43,7 @@ public struct JobRemoval: Sendable {
   public func finish(_ id: Int) throws(SystemError) {
     let directory = layout.jobDirectory(id)
     // What names the job elsewhere goes first: afterwards nobody knows it any more.
-    if let bytes = try content(directory.job), let envelope = try? Envelope.parse(bytes) {
+    if let bytes = try readFileIfPresent(directory.job), let envelope = try? Envelope.parse(bytes) {
       if let key = envelope.spec.queue.idempotencyKey {
         try IdempotencyKeys(layout).free(key, envelope.submitter, from: id)
       }
@@ -104,27 +104,12 @@ public struct JobRemoval: Sendable {
   private func isNeeded(
     _ id: Int, _ state: JobState, _ names: Set<String>
   ) throws(SystemError) -> Bool {
-    guard state == .done, !names.isEmpty, let bytes = try content(layout.jobDirectory(id).job),
+    guard state == .done, !names.isEmpty,
+      let bytes = try readFileIfPresent(layout.jobDirectory(id).job),
       let spec = (try? Envelope.parse(bytes))?.spec
     else { return false }
     return spec.kind == "train" && names.contains(spec.name)
   }
 
   private func entry(_ id: Int) -> String { "\(layout.removing)/\(id)" }
-
-  private func content(_ path: String) throws(SystemError) -> [UInt8]? {
-    do {
-      return try readFile(path)
-    } catch {
-      if error.isNotFound { return nil }
-      throw error
-    }
-  }
-}
-
-extension Duration {
-  /// Whole milliseconds.
-  fileprivate var milliseconds: Int64 {
-    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
-  }
 }

@@ -47,9 +47,9 @@ public struct SpoolReader: Sendable {
     let directory = layout.jobDirectory(id)
     return Job(
       id: id, state: state, entry: entry,
-      envelope: try content(directory.job).flatMap { try? Envelope.parse($0) },
-      amendment: try content(directory.amendment).flatMap { try? Amendment(parsing: $0) },
-      progress: try content(directory.progress).flatMap {
+      envelope: try readFileIfPresent(directory.job).flatMap { try? Envelope.parse($0) },
+      amendment: try readFileIfPresent(directory.amendment).flatMap { try? Amendment(parsing: $0) },
+      progress: try readFileIfPresent(directory.progress).flatMap {
         (try? JSONValue(parsing: $0)).flatMap { Progress(json: $0) }
       })
   }
@@ -87,22 +87,13 @@ public struct SpoolReader: Sendable {
   /// What keeps the daemon from its work, such as a full disk, in a sentence; nil if nothing does
   /// or there is no daemon.
   public func daemonProblem() throws(SystemError) -> String? {
-    guard try daemon() != nil, let text = try content(layout.problem) else { return nil }
+    guard try daemon() != nil, let text = try readFileIfPresent(layout.problem) else { return nil }
     return String(decoding: text, as: UTF8.self).split(separator: "\n").first.map(String.init)
   }
 
   /// Whether the queue is paused: no job starts; by whom and since when, as far as that is known.
   public func pause() throws(SystemError) -> (isPaused: Bool, by: Pause?) {
-    let content = try content(layout.paused)
+    let content = try readFileIfPresent(layout.paused)
     return (content != nil, content.flatMap { Pause($0) })
-  }
-
-  private func content(_ path: String) throws(SystemError) -> [UInt8]? {
-    do {
-      return try readFile(path)
-    } catch {
-      if error.isNotFound { return nil }
-      throw error
-    }
   }
 }

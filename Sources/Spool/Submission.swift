@@ -91,13 +91,9 @@ public enum Submission {
   }
 
   private static func text(_ path: String) throws(SystemError) -> String? {
-    do {
-      var text = String(decoding: try readFile(path, limit: 1 << 20), as: UTF8.self)
-      if text.hasSuffix("\n") { text.removeLast() }
-      return text
-    } catch {
-      if error.isNotFound { return nil }
-      throw error
-    }
+    guard let bytes = try readFileIfPresent(path, limit: 1 << 20) else { return nil }
+    var text = String(decoding: bytes, as: UTF8.self)
+    if text.hasSuffix("\n") { text.removeLast() }
+    return text
   }
 }

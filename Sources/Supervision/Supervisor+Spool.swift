@@ -223,8 +223,6 @@ extension Standing {
 
 extension Timestamp {
   fileprivate static func + (time: Timestamp, delay: Duration) -> Timestamp {
-    let (seconds, attoseconds) = delay.components
-    return Timestamp(
-      milliseconds: time.milliseconds + seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+    Timestamp(milliseconds: time.milliseconds + delay.milliseconds)
   }
 }
