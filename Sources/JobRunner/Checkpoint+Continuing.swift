@@ -20,7 +20,7 @@ extension Checkpoint {
 
   /// Says so if bits may differ from those of an uninterrupted run.
   func warnOfOtherKernels(log: (String) -> Void) {
-    guard state["kernels"]?.string != Kernels.active.name else { return }
+    guard state["kernels"]?.string != Kernels.inUse else { return }
     log(
       "checkpoint \(step) was computed by other kernels; the result will agree with that of an"
         + " uninterrupted run to rounding only")

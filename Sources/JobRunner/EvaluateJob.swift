@@ -82,7 +82,7 @@ final class EvaluateJob {
     context.log(
       "evaluates \(names.joined(separator: " and ")) of \(inputs.model) on up to \(order.count) of"
         + " \(dataset.count) images, \(strata.ranges.count) of \(chain) timesteps each:"
-        + " \(unet.layout.count) parameters, \(context.threads) threads, \(Kernels.active.name)"
+        + " \(unet.layout.count) parameters, \(context.threads) threads, \(Kernels.inUse)"
         + " kernels")
     models = try attempt {
       try names.map { try EvaluatedModel($0, inputs, unet, threads: context.threads) }
@@ -198,7 +198,7 @@ final class EvaluateJob {
     try checkpoints.write(
       step: step,
       state: [
-        "dataset_images": .integer(dataset.count), "kernels": .string(Kernels.active.name),
+        "dataset_images": .integer(dataset.count), "kernels": .string(Kernels.inUse),
         "seconds": .double(seconds), "position": .integer(position), "totals": state.json,
       ],
       tensors: [(name: "values", values: batch.values.images(finished..<finished + 1))])

@@ -53,7 +53,7 @@ struct ResultsFolder {
       "schema": .string(Self.schema),
       "job": spec.json,
       "inputs": .object(inputs),
-      "kernels": .string(Kernels.active.name),
+      "kernels": .string(Kernels.inUse),
       "files": .array(files),
     ]
     try AtomicFile.write(manifest.serialized(pretty: true) + "\n", to: path + "/manifest.json")

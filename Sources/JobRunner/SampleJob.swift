@@ -69,7 +69,7 @@ final class SampleJob {
     }
     context.log(
       "draws \(plan.count) images with \(inputs.model): \(unet.layout.count) parameters,"
-        + " \(context.threads) threads, \(Kernels.active.name) kernels")
+        + " \(context.threads) threads, \(Kernels.inUse) kernels")
     let weights = FloatBuffer(count: unet.layout.count)
     try attempt { try model.readWeights(into: weights.all, layout: unet.layout) }
     self.weights = weights

@@ -76,9 +76,9 @@ final class TrainJob {
     let checkpoint = try attempt { try store.newest(report: context.log) }
     context.log(
       "trains \(unet.layout.count) parameters on \(dataset.count) images: \(context.threads) threads,"
-        + " \(recipe.shards) shards, \(Kernels.active.name) kernels")
+        + " \(recipe.shards) shards, \(Kernels.inUse) kernels")
     var note: JSONObject = [
-      "kernels": .string(Kernels.active.name), "images": .integer(dataset.count),
+      "kernels": .string(Kernels.inUse), "images": .integer(dataset.count),
     ]
     if let classes { note["classes"] = .array(classes.names.map { .string($0) }) }
     self.note = note

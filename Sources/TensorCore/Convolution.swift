@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A square convolution's geometry.
 public struct ConvolutionGeometry: Sendable, Hashable {
   /// Height and width of the kernel.
@@ -30,11 +32,18 @@ public struct ConvolutionGeometry: Sendable, Hashable {
 }
 
 /// The ways to compute a convolution.
-public enum ConvolutionMethod: Sendable {
+public enum ConvolutionMethod: String, CaseIterable, Sendable {
   /// Windows copied out as rows of a matrix, then one matrix product: any geometry, the reference.
   case im2col
   /// Winograd's, or that for few outputs, where they apply and pay, else im2col.
   case fastest
+
+  /// The method in use: the one that the environment's `DDPM_CONVOLUTIONS` names, else the fastest.
+  ///
+  /// Chosen once. The two agree to rounding, not to the bit.
+  public static let active =
+    unsafe getenv("DDPM_CONVOLUTIONS").flatMap { unsafe Self(rawValue: String(cString: $0)) }
+    ?? .fastest
 }
 
 /// y += conv(x): the sum over taps of x·weights, without bias.
@@ -42,7 +51,7 @@ public enum ConvolutionMethod: Sendable {
 /// - x: N×H×W×I; weights: kernel·kernel·I rows of O columns; y: N×H′×W′×O.
 public func convolve(
   _ x: Tensor, weights: Tensor, _ geometry: ConvolutionGeometry, into y: Tensor, arena: Arena,
-  method: ConvolutionMethod = .fastest, using kernels: Kernels = .active
+  method: ConvolutionMethod = .active, using kernels: Kernels = .active
 ) {
   checkShapes(x.shape, weights.shape, y.shape, geometry)
   if method == .fastest, WinogradConvolution.takes(x.shape, weights.shape, geometry) {
@@ -58,7 +67,7 @@ public func convolve(
 /// dw += the gradient of the weights, given the input x and the output's gradient dy.
 public func convolveWeightGradient(
   _ x: Tensor, _ dy: Tensor, _ geometry: ConvolutionGeometry, into dw: Tensor, arena: Arena,
-  method: ConvolutionMethod = .fastest, using kernels: Kernels = .active
+  method: ConvolutionMethod = .active, using kernels: Kernels = .active
 ) {
   checkShapes(x.shape, dw.shape, dy.shape, geometry)
   if method == .fastest, WinogradConvolution.takes(x.shape, dw.shape, geometry) {
@@ -73,7 +82,7 @@ public func convolveWeightGradient(
 /// dx = the gradient of the input, given the output's gradient dy.
 public func convolveInputGradient(
   _ dy: Tensor, weights: Tensor, _ geometry: ConvolutionGeometry, into dx: Tensor, arena: Arena,
-  method: ConvolutionMethod = .fastest, using kernels: Kernels = .active
+  method: ConvolutionMethod = .active, using kernels: Kernels = .active
 ) {
   checkShapes(dx.shape, weights.shape, dy.shape, geometry)
   fill(dx, with: 0)

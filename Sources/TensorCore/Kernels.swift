@@ -16,6 +16,13 @@ internal import Glibc
   /// The instruction set's name: `baseline`, `avx2` or `avx512`.
   public var name: String { unsafe String(cString: table.pointee.name) }
 
+  /// What bits depend on beside the job: the build in use, and the way of convolutions where it is not
+  /// the usual one.
+  public static var inUse: String {
+    ConvolutionMethod.active == .fastest
+      ? active.name : "\(active.name), \(ConvolutionMethod.active.rawValue)"
+  }
+
   /// Every build that this processor can run, the fastest last.
   public static let available: [Kernels] = (0..<ddpm_kernel_variants()).map { Kernels(variant: $0) }
 

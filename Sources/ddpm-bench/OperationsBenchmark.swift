@@ -26,7 +26,7 @@ struct OperationsBenchmark: ParsableCommand {
   func run() throws {
     let profile = Profile()
     TrialPasses(UNet(try network.architecture()), images: images).train(profile)
-    print("\(Kernels.active.name) kernels, one thread; ms, GFLOP/s by the definition's operations")
+    print("\(Kernels.inUse) kernels, one thread; ms, GFLOP/s by the definition's operations")
     let operations = profile.entries.keys.sorted {
       ($0.input.count, $0.description) > ($1.input.count, $1.description)
     }

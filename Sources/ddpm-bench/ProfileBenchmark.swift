@@ -29,7 +29,7 @@ struct ProfileBenchmark: ParsableCommand {
 
   func run() throws {
     let passes = TrialPasses(UNet(try network.architecture()), images: images)
-    print("\(images) images a pass, one thread, \(Kernels.active.name) kernels")
+    print("\(images) images a pass, one thread, \(Kernels.inUse) kernels")
     show("forward", measure { passes.predict($0) })
     show("training", measure { passes.train($0) })
   }

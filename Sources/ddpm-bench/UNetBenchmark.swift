@@ -60,7 +60,7 @@ struct UNetBenchmark: ParsableCommand {
       "forward_gflop_per_second": .double((operations / forward).rounded()),
       "peak_megabytes": .integer(usage.ru_maxrss / 1024),
       "parameters": .integer(unet.layout.count), "batch": .integer(batch),
-      "threads": .integer(threads), "kernels": .string(Kernels.active.name),
+      "threads": .integer(threads), "kernels": .string(Kernels.inUse),
     ]
     print(JSONValue.object(report).serialized(pretty: !json))
   }

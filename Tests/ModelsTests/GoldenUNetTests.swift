@@ -13,13 +13,15 @@ import Testing
   @Test(arguments: Golden.names)
   func outputAndGradients(name: String) throws { try check(name) }
 
-  /// The same in each build of the kernels, in a process of its own that the environment tells
-  /// which to use.
-  @Test(arguments: Kernels.available.map(\.name))
-  func inEveryBuild(kernels: String) async {
-    await #expect(processExitsWith: .success) { [kernels] in
+  /// The same in each build of the kernels by each way of convolving, in a process of its own that the
+  /// environment tells which to use.
+  @Test(arguments: Kernels.available.map(\.name), ConvolutionMethod.allCases)
+  func inEveryBuild(kernels: String, method: ConvolutionMethod) async {
+    await #expect(processExitsWith: .success) { [kernels, method = method.rawValue as String] in
       unsafe setenv("DDPM_KERNELS", kernels, 1)
+      unsafe setenv("DDPM_CONVOLUTIONS", method, 1)
       #expect(Kernels.active.name == kernels)
+      #expect(ConvolutionMethod.active.rawValue == method)
       for name in Golden.names { try GoldenUNetTests().check(name) }
     }
   }

@@ -71,9 +71,14 @@ def best(work):
 
 
 training, predicting, one = best(trainer), best(forward), best(single)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+with torch.autocast("cpu", dtype=torch.bfloat16):
+    training16, predicting16 = best(trainer), best(forward)
 print(json.dumps({
     "training_images_per_second": batch * training,
     "forward_images_per_second": batch * predicting, "single_images_per_second": one,
-    "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    "bfloat16_training_images_per_second": batch * training16,
+    "bfloat16_forward_images_per_second": batch * predicting16,
+    "peak_megabytes": peak,
     "torch": torch.__version__,
 }))

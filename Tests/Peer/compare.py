@@ -1,4 +1,5 @@
-"""Times ddpm-bench and PyTorch in turns on the same U-Nets and writes docs/benchmarks.md.
+"""Times ddpm-bench and PyTorch in turns on the same U-Nets, and what a training run costs above its
+steps, and writes docs/benchmarks.md.
 
 Run by `make bench`. The two never run at the same time, and only ratios of neighbouring runs count:
 on shared machines absolute speed drifts.
@@ -12,6 +13,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+
+import training_run
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -38,9 +41,17 @@ NETS = {
         up_block_types=["AttnUpBlock2D", "UpBlock2D", "UpBlock2D"], norm_num_groups=24,
         attention_head_dim=36)),
 }
+# What is compared: our figure, PyTorch's.
 FIELDS = [
-    ("training step", "training_images_per_second"), ("forward", "forward_images_per_second"),
-    ("forward, one image", "single_images_per_second"), ("peak memory", "peak_megabytes")]
+    ("training step", "training_images_per_second", "training_images_per_second"),
+    ("forward", "forward_images_per_second", "forward_images_per_second"),
+    ("forward, one image", "single_images_per_second", "single_images_per_second"),
+    ("peak memory", "peak_megabytes", "peak_megabytes"),
+    ("training step, PyTorch in bfloat16", "training_images_per_second",
+     "bfloat16_training_images_per_second"),
+    ("forward, PyTorch in bfloat16", "forward_images_per_second",
+     "bfloat16_forward_images_per_second"),
+]
 
 
 def run(command):
@@ -55,30 +66,55 @@ def spread(values):
     return f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
 
 
+def bench(config, batch, threads, repeat):
+    return run(
+        [BENCH, "unet", "--config", config, "--batch", str(batch), "--threads", str(threads),
+         "--repeat", str(repeat), "--json"])
+
+
 def measure(name, rounds, repeat, threads):
+    """The table's rows, the rows of scaling, and one report of either side."""
     batch, config = NETS[name]
-    ours, theirs = [], []
+    ours, theirs, alone = [], [], []
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(config, file)
         file.flush()
         for i in range(rounds):
-            ours.append(run(
-                [BENCH, "unet", "--config", file.name, "--batch", str(batch), "--threads",
-                 str(threads), "--repeat", str(repeat), "--json"]))
+            alone.append(bench(file.name, batch, 1, repeat))
+            ours.append(bench(file.name, batch, threads, repeat))
             theirs.append(run(
                 [sys.executable, HERE / "bench.py", file.name, str(batch), str(threads),
                  str(repeat)]))
             print(f"{name} {i + 1}/{rounds}: " + ", ".join(
-                f"{label} {ours[-1][field] / theirs[-1][field]:.2f}" for label, field in FIELDS),
+                f"{label} {ours[-1][a] / theirs[-1][b]:.2f}" for label, a, b in FIELDS),
                 file=sys.stderr)
-    rows = []
-    for label, field in FIELDS:
-        rows.append(
-            f"| {name}, batch {batch} | {label} "
-            f"| {statistics.median(r[field] for r in ours):.4g} "
-            f"| {statistics.median(r[field] for r in theirs):.4g} "
-            f"| {spread([a[field] / b[field] for a, b in zip(ours, theirs)])} |")
-    return rows, ours[0], theirs[0]
+    rows = [
+        f"| {name}, batch {batch} | {label} "
+        f"| {statistics.median(r[a] for r in ours):.4g} "
+        f"| {statistics.median(r[b] for r in theirs):.4g} "
+        f"| {spread([x[a] / y[b] for x, y in zip(ours, theirs)])} |" for label, a, b in FIELDS]
+    scaling = [
+        f"| {name}, batch {batch} | {label} "
+        f"| {spread([x[field] / y[field] for x, y in zip(ours, alone)])} |"
+        for label, field, _ in FIELDS[:2]]
+    return rows, scaling, ours[0], theirs[0]
+
+
+def run_costs(name, every, rounds, repeat, threads):
+    """A row on what checkpoints and data cost a training run."""
+    batch, config = NETS[name]
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(config, file)
+        file.flush()
+        checkpoints, steps, ratios = zip(*(
+            training_run.costs(name, batch, every, threads, lambda: bench(
+                file.name, batch, threads, repeat)["training_images_per_second"])
+            for _ in range(rounds)))
+    checkpoint, step = statistics.median(checkpoints), statistics.median(steps)
+    return (
+        f"| {name}, batch {batch} | {1000 * step:.0f} ms | {spread(ratios)} "
+        f"| {1000 * checkpoint:.0f} ms ({1000 * min(checkpoints):.0f} to {1000 * max(checkpoints):.0f}) "
+        f"| {100 * checkpoint / (500 * step):.2f} % |")
 
 
 def main():
@@ -89,10 +125,13 @@ def main():
     parser.add_argument("--only", choices=NETS)
     parser.add_argument("--output", type=pathlib.Path)
     options = parser.parse_args()
-    rows = []
+    rows, scaling = [], []
     for name in [options.only] if options.only else NETS:
-        more, ours, theirs = measure(name, options.rounds, options.repeat, options.threads)
-        rows += more
+        more, scales, ours, theirs = measure(name, options.rounds, options.repeat, options.threads)
+        rows, scaling = rows + more, scaling + scales
+    costs = [
+        run_costs(name, every, options.rounds, options.repeat, options.threads)
+        for name, every in (("fashion-mnist-28", 40), ("cifar10-32", 12))]
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo")
                if line.startswith("model name"))
     text = f"""# Benchmarks
@@ -109,7 +148,25 @@ Machine: {cpu}, {os.cpu_count()} processors; kernels {ours["kernels"]}.
 
 | network | what | ddpmd | PyTorch | ratio |
 |---|---|---|---|---|
-""" + "\n".join(rows) + "\n"
+""" + "\n".join(rows) + f"""
+
+Against PyTorch in bfloat16 (autocast) ddpmd still computes in float32.
+
+## Scaling, and what a run costs above its steps
+
+Speed with {options.threads} threads over that with one, measured in turns:
+
+| network | what | ratio |
+|---|---|---|
+""" + "\n".join(scaling) + f"""
+
+A step of a real job, which reads and shuffles data and logs, beside that of `ddpm-bench unet`, which does not; and
+what a checkpoint takes from the training, whose writing goes on beside it:
+
+| job | step | ratio to ddpm-bench | checkpoint | of the training, with one every 500 steps |
+|---|---|---|---|---|
+""" + "\n".join(costs) + "\n"
+
     if options.output:
         options.output.write_text(text)
     print(text)
