@@ -1,6 +1,8 @@
 # make quickstart   train on Fashion-MNIST through the daemon, and draw images
 # make test         all tests; make lint checks the format
 # make build        the programs, optimised, in .build/release
+# make install      what a machine needs, below PREFIX (/usr/local) and in /etc; DESTDIR for packagers
+# make deb          the Debian package, in .build/deb
 # make test-peer    compare with PyTorch and diffusers; make bench times both, make quality trains both
 
 SWIFT ?= swift
@@ -8,13 +10,45 @@ CHECKS = --explicit-target-dependency-import-check error
 RELEASE = -c release --static-swift-stdlib $(CHECKS)
 FORMATTED = Package.swift Sources Tests
 
-.PHONY: quickstart build test test-peer bench quality lint format packages clean
+DESTDIR ?=
+PREFIX ?= /usr/local
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+# Empty where the packager strips the programs.
+STRIP ?= -s
+BIN = .build/release
+SHARE = .build/share
+TO = $(DESTDIR)$(PREFIX)
+
+.PHONY: quickstart build share install deb test test-peer bench quality lint format packages clean
 
 quickstart: build
 	scripts/quickstart
 
 build: packages
 	$(SWIFT) build $(RELEASE)
+
+# What the programs say of themselves, laid out as it is installed below PREFIX/share.
+share: build
+	scripts/make-share $(BIN) $(SHARE)
+
+install: share
+	install -D $(STRIP) $(BIN)/ddpmd $(TO)/sbin/ddpmd
+	install -D $(STRIP) $(BIN)/ddpmctl $(TO)/bin/ddpmctl
+	install -D $(STRIP) $(BIN)/ddpm-worker $(TO)/libexec/ddpmd/ddpm-worker
+	mkdir -p $(TO)/share/doc/ddpmd $(DESTDIR)$(UNITDIR)
+	cp -R $(SHARE)/. $(TO)/share
+	cp -R etc/examples $(TO)/share/doc/ddpmd
+	sed 's|=/usr/|=$(PREFIX)/|' systemd/ddpmd.service >$(DESTDIR)$(UNITDIR)/ddpmd.service
+	install -D -m 644 systemd/ddpmd.sysusers $(TO)/lib/sysusers.d/ddpmd.conf
+	install -D -m 644 systemd/ddpmd.tmpfiles $(TO)/lib/tmpfiles.d/ddpmd.conf
+	test -e $(DESTDIR)/etc/ddpmd.conf || install -D -m 644 etc/ddpmd.conf $(DESTDIR)/etc/ddpmd.conf
+
+# The same as dpkg-buildpackage, but for where the result goes and that the programs are built as
+# they were before.
+deb: share
+	scripts/install-packages debhelper
+	DEB_RULES_REQUIRES_ROOT=no debian/rules clean binary DEB_OUTPUT=$(CURDIR)/.build/deb
+	debian/rules clean
 
 test: packages
 	$(SWIFT) build --build-tests $(CHECKS)

@@ -33,6 +33,13 @@ import Testing
     }
   }
 
+  /// The programs and the package are of one version.
+  @Test func thePackageHasTheProgramsVersion() throws {
+    let program = try Tree.text("Sources/Jobs/Version.swift").firstMatch(of: /"([0-9.]+)"/)
+    let package = try Tree.text("debian/changelog").firstMatch(of: /\(([0-9.]+)\)/)
+    #expect(program != nil && program?.output.1 == package?.output.1)
+  }
+
   /// Each invariant of docs/ARCHITECTURE.md names its test as `Suite.function`.
   @Test func documentedInvariantsHaveTheirTests() throws {
     let tests = try Tree.files("Tests", [".swift"]).map(Tree.text).joined(separator: "\n")
