@@ -15,6 +15,7 @@ public import Jobs
 ///     STATE/paused                 who has paused the queue, and when, if it is paused
 ///     STATE/highest-id             the highest number ever given to a job
 ///     STATE/lock                   held by the one daemon of this spool
+///     STATE/configuration          what became of the configuration when it was read last
 ///     STATE/problem                what keeps that daemon from its work, if anything does
 public struct SpoolLayout: Equatable, Sendable {
   /// SPOOL: what others may write into.
@@ -61,6 +62,8 @@ public struct SpoolLayout: Equatable, Sendable {
   public var highestID: String { state + "/highest-id" }
   /// The lock of the spool's one daemon.
   public var lock: String { state + "/lock" }
+  /// A `ReloadReport`.
+  public var configuration: String { state + "/configuration" }
   /// What keeps the daemon from its work, in a sentence; there is no such file if nothing does.
   public var problem: String { state + "/problem" }
 

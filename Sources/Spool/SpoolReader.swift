@@ -91,6 +91,11 @@ public struct SpoolReader: Sendable {
     return String(decoding: text, as: UTF8.self).split(separator: "\n").first.map(String.init)
   }
 
+  /// What became of the daemon's configuration when it was read last; nil if no daemon has said it.
+  public func reloadReport() throws(SystemError) -> ReloadReport? {
+    try readFileIfPresent(layout.configuration).flatMap { ReloadReport($0) }
+  }
+
   /// Whether the queue is paused: no job starts; by whom and since when, as far as that is known.
   public func pause() throws(SystemError) -> (isPaused: Bool, by: Pause?) {
     let content = try readFileIfPresent(layout.paused)

@@ -39,6 +39,9 @@ package struct ActiveJob: Equatable, Sendable {
     case hold
     /// The job has run for as long as it may.
     case timeLimit
+    /// The worker does nothing. One that can still stop runs on; one that has to be killed has
+    /// crashed.
+    case hung
     /// The job runs again when there is room: its hold was withdrawn, or the daemon stops.
     case requeue
 
@@ -48,7 +51,7 @@ package struct ActiveJob: Equatable, Sendable {
       case .cancel: .cancelled
       case .hold: .held
       case .timeLimit: .timedOut
-      case .requeue: .queued
+      case .hung, .requeue: .queued
       }
     }
   }
@@ -111,6 +114,8 @@ package struct ActiveJob: Equatable, Sendable {
       return .failed(
         reason: failure ?? report.logLines.last ?? "the worker gave no reason",
         logLines: report.logLines)
+    case (.stopping(.hung), .killed):
+      return crashed(report, policy)
     case (.stopping(let reason), _):
       return reason.transition
     case (_, .exited(code: WorkerExit.stopped)):
@@ -139,7 +144,10 @@ package struct ActiveJob: Equatable, Sendable {
   private mutating func crashed(_ report: WorkerReport, _ policy: SchedulingPolicy) -> Transition {
     summary.crashes += 1
     let place = progress.map { " at step \($0.step) of \($0.steps)" } ?? " before its first step"
-    let cause = report.logLines.first.flatMap { LogTail.isFatalError($0) ? ": " + $0 : nil }
+    let cause =
+      phase == .stopping(.hung)
+      ? ": it had hung, using no processor time"
+      : report.logLines.first.flatMap { LogTail.isFatalError($0) ? ": " + $0 : nil }
     let crash = report.end.description + place + (cause ?? "")
     guard summary.crashes < policy.crashLimit else {
       return .failed(

@@ -14,6 +14,8 @@ public struct Configuration: Equatable, Sendable {
   public var threads: Int?
   /// What a worker gets to write its checkpoint before it is killed.
   public var stopGrace = Duration.seconds(60)
+  /// A worker that uses no processor time for so long hangs, and is stopped; nil lets it.
+  public var workerTimeout: Duration? = .seconds(600)
   /// A job that crashes this often without a new checkpoint has failed.
   public var crashLimit = 5
   /// Which ended jobs are removed.
@@ -81,6 +83,14 @@ public struct Configuration: Equatable, Sendable {
     try self.init(parsing: text, file: file)
   }
 
+  /// What is set otherwise than in `old`, a sentence for each key.
+  public func changes(from old: Configuration) -> [String] {
+    settings.sorted { $0.key < $1.key }.compactMap { key, setting in
+      let (before, after) = (setting.show(old), setting.show(self))
+      return before == after ? nil : "\(key) is \(after), and was \(before)"
+    }
+  }
+
   /// The number of threads a worker is given on a machine with `processors`.
   public func threadsPerWorker(processors: Int) -> Int {
     threads ?? max(1, processors / maxWorkers)
@@ -96,46 +106,59 @@ public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
   public var description: String { problems.joined(separator: "\n") }
 }
 
-/// One key: what its values may be, and how a value is taken.
+/// One key: what its values may be, how a value is taken, and how it is written.
 private struct Setting: Sendable {
   let allowed: String
   /// False if the value is not allowed.
   let apply: @Sendable (_ value: String, _ configuration: inout Configuration) -> Bool
+  let show: @Sendable (_ configuration: Configuration) -> String
 
   init<Value>(
-    _ allowed: String, _ parse: @escaping @Sendable (String) -> Value?,
-    _ store: @escaping @Sendable (Value, inout Configuration) -> Void
+    _ allowed: String, _ key: any WritableKeyPath<Configuration, Value> & Sendable,
+    _ parse: @escaping @Sendable (String) -> Value?,
+    _ write: @escaping @Sendable (Value) -> String = { "\($0)" }
   ) {
     self.allowed = allowed
     apply = { text, configuration in
       guard let value = parse(text) else { return false }
-      store(value, &configuration)
+      configuration[keyPath: key] = value
       return true
     }
+    show = { write($0[keyPath: key]) }
+  }
+
+  /// A key that may also be set to `none`, which is nil.
+  init<Value>(
+    _ allowed: String, none: String, _ key: any WritableKeyPath<Configuration, Value?> & Sendable,
+    _ parse: @escaping @Sendable (String) -> Value?,
+    _ write: @escaping @Sendable (Value) -> String = { "\($0)" }
+  ) {
+    self.init(
+      none + ", or " + allowed, key,
+      { $0 == none ? .some(nil) : parse($0).map(Optional.some) }, { $0.map(write) ?? none })
   }
 }
 
 private let settings: [String: Setting] = [
-  "max_workers": Setting(
-    "an integer from 1 to 64", { integer($0, in: 1...64) }, { $1.maxWorkers = $0 }),
+  "max_workers": Setting("an integer from 1 to 64", \.maxWorkers, { integer($0, in: 1...64) }),
   "threads": Setting(
-    "auto, or an integer from 1 to 1024",
-    { $0 == "auto" ? .some(nil) : integer($0, in: 1...1024).map(Optional.some) },
-    { $1.threads = $0 }),
+    "an integer from 1 to 1024", none: "auto", \.threads, { integer($0, in: 1...1024) }),
   "stop_grace": Setting(
-    "a time from 1 s to 24 h, as 90 s, 2 min or 1 h", duration, { $1.stopGrace = $0 }),
+    "a time from 1 s to 24 h, as 90 s, 2 min or 1 h", \.stopGrace, dayAtMost, spelled),
+  "worker_timeout": Setting(
+    "a time from 1 s to 24 h, as 90 s, 2 min or 1 h", none: "never", \.workerTimeout, dayAtMost,
+    spelled),
   "crash_limit": Setting(
-    "an integer from 1 to 1000", { integer($0, in: 1...1000) }, { $1.crashLimit = $0 }),
+    "an integer from 1 to 1000", \.crashLimit, { integer($0, in: 1...1000) }),
   "purge_age": Setting(
-    "never, or a time from 1 s to 36500 d, as 90 s, 2 min, 12 h or 30 d",
-    { $0 == "never" ? .some(nil) : age($0).map(Optional.some) }, { $1.retention.age = $0 }),
+    "a time from 1 s to 36500 d, as 90 s, 2 min, 12 h or 30 d", none: "never", \.retention.age,
+    { duration($0, atMost: 36500 * 86400) }, spelled),
   "purge_count": Setting(
-    "never, or an integer from 0 to 1000000000",
-    { $0 == "never" ? .some(nil) : integer($0, in: 0...1_000_000_000).map(Optional.some) },
-    { $1.retention.count = $0 }),
+    "an integer from 0 to 1000000000", none: "never", \.retention.count,
+    { integer($0, in: 0...1_000_000_000) }),
   "log_level": Setting(
-    "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
-    Logger.Level.init(rawValue:), { $1.logLevel = $0 }),
+    "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "), \.logLevel,
+    Logger.Level.init(rawValue:)),
 ]
 
 private func integer(_ text: String, in range: ClosedRange<Int>) -> Int? {
@@ -143,18 +166,26 @@ private func integer(_ text: String, in range: ClosedRange<Int>) -> Int? {
   return range.contains(value) ? value : nil
 }
 
-private func duration(_ text: String) -> Duration? { duration(text, atMost: 86400) }
+private func dayAtMost(_ text: String) -> Duration? { duration(text, atMost: 86400) }
 
-private func age(_ text: String) -> Duration? { duration(text, atMost: 36500 * 86400) }
+/// The units of time, each a whole number of the one before.
+private let units = [("s", 1), ("min", 60), ("h", 3600), ("d", 86400)]
 
 /// - longest: In seconds.
 private func duration(_ text: String, atMost longest: Int) -> Duration? {
   let digits = text.prefix { $0.isASCII && $0.isNumber }
-  let units = ["s": 1, "min": 60, "h": 3600, "d": 86400]
-  guard let unit = units[trimmed(text[digits.endIndex...])],
+  let name = trimmed(text[digits.endIndex...])
+  guard let unit = units.first(where: { $0.0 == name })?.1,
     let value = integer(String(digits), in: 1...longest), value <= longest / unit
   else { return nil }
   return .seconds(value * unit)
+}
+
+/// As `duration` reads it, in the largest unit that is exact.
+private func spelled(_ duration: Duration) -> String {
+  let seconds = Int(duration.components.seconds)
+  let (name, unit) = units.last { seconds % $0.1 == 0 } ?? ("s", 1)
+  return "\(seconds / unit) \(name)"
 }
 
 private func trimmed(_ text: some StringProtocol) -> String {

@@ -13,10 +13,10 @@ extension Scheduler {
       return [.cancelTimer(.retry(id))] + record(id, job, .cancelled)
     case .running:
       return [.noteCancellation(id)] + stopWorker(id, .cancel)
-    case .stopping(.hold), .stopping(.requeue), .stopping(.timeLimit):
+    case .stopping(.hold), .stopping(.requeue), .stopping(.timeLimit), .stopping(.hung):
       jobs[id]?.phase = .stopping(.cancel)
       return [.noteCancellation(id)]
-    case .orphaned(.hold), .orphaned(.requeue), .orphaned(.timeLimit):
+    case .orphaned(.hold), .orphaned(.requeue), .orphaned(.timeLimit), .orphaned(.hung):
       jobs[id]?.phase = .orphaned(.cancel)
       return [.noteCancellation(id)]
     case .recording(.queued), .recording(.deferred), .recording(.held):
@@ -36,7 +36,7 @@ extension Scheduler {
       return [.cancelTimer(.retry(id))] + record(id, job, .held)
     case .running:
       return stopWorker(id, .hold)
-    case .stopping(.requeue):
+    case .stopping(.requeue), .stopping(.hung):
       jobs[id]?.phase = .stopping(.hold)
       return []
     case .orphaned(.requeue):

@@ -53,6 +53,7 @@ extension Scheduler {
       if let timeLeft = job.summary.timeLeft {
         actions.append(.startTimer(.limit(job.summary.id), after: timeLeft))
       }
+      if let examination = examine(job.summary.id) { actions.append(examination) }
       room -= 1
     }
     return actions
@@ -81,14 +82,27 @@ extension Scheduler {
 
   mutating func exited(_ id: Int, _ report: WorkerReport) -> [Action] {
     guard var job = jobs[id], job.isOurs else { return [] }
-    let grace: [Action] = job.isStopping ? [.cancelTimer(.grace(id))] : []
+    var timers: [Action] = job.isStopping ? [.cancelTimer(.grace(id))] : []
+    if policy.workerTimeout != nil { timers.append(.cancelTimer(.examination(id))) }
     let transition = job.transition(after: report, policy: policy)
-    return grace + job.countRun(report.ran) + record(id, job, transition)
+    return timers + job.countRun(report.ran) + record(id, job, transition)
   }
 
   mutating func timeIsUp(_ id: Int) -> [Action] {
     guard jobs[id]?.phase == .running else { return [] }
     return stopWorker(id, .timeLimit)
+  }
+
+  /// Has a running job's worker looked at after a while, if workers are.
+  func examine(_ id: Int) -> Action? {
+    policy.workerTimeout.map { .startTimer(.examination(id), after: $0) }
+  }
+
+  /// A worker that does nothing at all is stopped: one that was only kept from working, with its
+  /// machine asleep for example, can still write its checkpoint.
+  mutating func examined(_ id: Int, _ hasWorked: Bool) -> [Action] {
+    guard jobs[id]?.phase == .running else { return [] }
+    return hasWorked ? examine(id).map { [$0] } ?? [] : stopWorker(id, .hung)
   }
 
   /// Tells a running job's worker to stop.

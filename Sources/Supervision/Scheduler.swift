@@ -15,7 +15,7 @@ import Jobs
 
 /// The state of all jobs that have not ended, and the decisions about them.
 package struct Scheduler: Sendable {
-  package let policy: SchedulingPolicy
+  package private(set) var policy: SchedulingPolicy
   package internal(set) var jobs = JobTable()
   private(set) var life = Life.recovering
   private var saidReady = false
@@ -76,9 +76,14 @@ package struct Scheduler: Sendable {
     case .timer(.hurry): allowHurry()
     case .timer(.grace(let id)): graceOver(id)
     case .timer(.limit(let id)): timeIsUp(id)
+    case .timer(.examination(let id)): jobs[id]?.phase == .running ? [.examine(id)] : []
+    case .examined(let id, let hasWorked): examined(id, hasWorked)
+    case .timer(.stopExtension): life == .stopping ? extendTimeout() : []
     case .timer(.retry(let id)): retry(id)
     case .timer(.record(let id)): recordAgain(id)
     case .timer(.orphan(let id)): askOrphan(id)
+    case .reloadRequested: askReload()
+    case .reloaded(let policy): reloaded(policy)
     case .stop: stop()
     }
   }
@@ -116,6 +121,7 @@ package struct Scheduler: Sendable {
         .notify(.stopping), .cancelTimer(.rescan), .cancelTimer(.recover),
         .startTimer(.hurry, after: policy.stopEcho),
       ]
+      actions += extendTimeout()
       for job in jobs.atWork { actions += stopForShutdown(job.summary.id, job) }
       return actions
     case .stopping:
@@ -124,6 +130,31 @@ package struct Scheduler: Sendable {
     case .ended:
       return []
     }
+  }
+
+  /// While workers write their last checkpoints the manager waits longer than its unit says, as
+  /// long as this loop turns.
+  private func extendTimeout() -> [Action] {
+    [
+      .notify(.extendTimeout(policy.stopExtension * 3)),
+      .startTimer(.stopExtension, after: policy.stopExtension),
+    ]
+  }
+
+  private func askReload() -> [Action] {
+    guard life == .recovering || life == .open else { return [] }
+    return (saidReady ? [.notify(.reloading)] : []) + [.reload]
+  }
+
+  private mutating func reloaded(_ policy: SchedulingPolicy) -> [Action] {
+    self.policy = policy
+    let ready: [Action] = saidReady ? [.notify(.ready)] : []
+    guard life == .open else { return ready }
+    let purge = policy.purgeInterval.map { _ in Action.startTimer(.purge, after: .zero) }
+    let examinations = jobs.atWork.filter { $0.phase == .running }.map {
+      examine($0.summary.id) ?? .cancelTimer(.examination($0.summary.id))
+    }
+    return ready + [purge ?? .cancelTimer(.purge)] + examinations
   }
 
   private mutating func allowHurry() -> [Action] {

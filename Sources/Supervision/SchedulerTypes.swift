@@ -156,6 +156,10 @@ package enum SchedulerTimer: Hashable, Sendable {
   case grace(Int)
   /// A job has run for as long as it may.
   case limit(Int)
+  /// Time to look whether a job's worker does anything.
+  case examination(Int)
+  /// Time to ask the service manager for more time to stop.
+  case stopExtension
   /// Look again which ended jobs are to be removed.
   case purge
   /// A deferred job may run again.
@@ -195,6 +199,8 @@ package enum Event: Equatable, Sendable {
   /// The worker could not be started, which is the machine's fault.
   case startFailed(Int, reason: String)
   case message(Int, WorkerMessage)
+  /// Whether the worker has used any processor time since it was started or examined before.
+  case examined(Int, hasWorked: Bool)
   case exited(Int, WorkerReport)
   /// The worker of an earlier daemon, which has run for so long, has let go of the job's lock.
   case orphanGone(Int, ran: Duration)
@@ -207,6 +213,10 @@ package enum Event: Equatable, Sendable {
   /// Somebody removed the job's entry: there is no such job any more.
   case vanished(Int)
   case timer(SchedulerTimer)
+  /// The daemon is asked to read its configuration anew.
+  case reloadRequested
+  /// That is done, and this holds from now on.
+  case reloaded(SchedulingPolicy)
   /// The daemon is asked to stop; asked again after a moment: without waiting.
   case stop
 }
@@ -220,6 +230,8 @@ package enum Action: Equatable, Sendable {
   /// Moves the entry to `running` and starts a worker; answered by `startFailed` or `vanished`
   /// if that cannot be done.
   case start(Int)
+  /// Looks whether the job's worker does anything; answered by `examined`.
+  case examine(Int)
   /// Asks the job's worker to stop at the next step boundary.
   case stopWorker(Int)
   /// Kills the worker's process group.
@@ -240,6 +252,8 @@ package enum Action: Equatable, Sendable {
   case purge(sparing: Set<Int>, names: Set<String>)
   case startTimer(SchedulerTimer, after: Duration)
   case cancelTimer(SchedulerTimer)
+  /// Reads the configuration anew; answered by `reloaded`.
+  case reload
   case notify(ServiceMessage)
   /// Tells whoever asks for the daemon's state what keeps it from its work; nil: nothing does.
   case showProblem(String?)
@@ -250,7 +264,10 @@ package enum Action: Equatable, Sendable {
 package enum ServiceMessage: Equatable, Sendable {
   case ready
   case stopping
+  case reloading
   case watchdog
+  /// Wants the daemon to be left alone for so long from now on, whatever the unit says.
+  case extendTimeout(Duration)
   case status(String)
 }
 
@@ -262,6 +279,10 @@ package struct SchedulingPolicy: Equatable, Sendable {
   /// How long one request to stop may reach the daemon more than once: as the terminal's SIGINT
   /// and then the SIGTERM of the script that it runs in, for example.
   package var stopEcho = Duration.seconds(2)
+  /// How often a stopping daemon asks for more time; it asks for three times as much.
+  package var stopExtension = Duration.seconds(10)
+  /// A worker that uses no processor time for so long hangs; nil lets it.
+  package var workerTimeout: Duration?
   /// A job that crashes this often without its checkpoint moving on has failed.
   package var crashLimit = 5
   /// Waiting time after the first, second … crash; the last one repeats.
@@ -279,4 +300,13 @@ package struct SchedulingPolicy: Equatable, Sendable {
   package var watchdogInterval: Duration?
 
   package init() {}
+
+  /// Takes over what the administrator decides.
+  package mutating func adopt(_ configuration: Configuration) {
+    maxWorkers = configuration.maxWorkers
+    stopGrace = configuration.stopGrace
+    workerTimeout = configuration.workerTimeout
+    crashLimit = configuration.crashLimit
+    purgeInterval = configuration.retention == .init() ? nil : .seconds(3600)
+  }
 }

@@ -3,6 +3,7 @@
 // own conclusions from a watchdog that falls silent.
 
 import CSystemd
+import Glibc
 
 /// The daemon's line to systemd.
 public struct ServiceNotifier: Sendable {
@@ -25,7 +26,14 @@ public struct ServiceNotifier: Sendable {
     switch message {
     case .ready: send("READY=1")
     case .stopping: send("STOPPING=1")
+    case .reloading:
+      // In one message, or systemd would see a reload that began at no known time.
+      var now = timespec()
+      unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+      send("RELOADING=1\nMONOTONIC_USEC=\(now.tv_sec * 1_000_000 + now.tv_nsec / 1000)")
     case .watchdog: send("WATCHDOG=1")
+    case .extendTimeout(let time):
+      send("EXTEND_TIMEOUT_USEC=\(Int(time / .microseconds(1)))")
     case .status(let text):
       // A newline would begin another assignment.
       send("STATUS=" + text.split(whereSeparator: \.isNewline).joined(separator: " "))

@@ -52,7 +52,7 @@ func spawn(_ request: SpawnRequest, output: Int32) throws(SystemError) -> pid_t 
   unsafe sigemptyset(&none)
   unsafe posix_spawnattr_setsigmask(&attributes, &none)
   var defaulted = none
-  for signal in stopSignals + [SIGPIPE] { unsafe sigaddset(&defaulted, signal) }
+  for signal in requestSignals + [SIGPIPE] { unsafe sigaddset(&defaulted, signal) }
   unsafe posix_spawnattr_setsigdefault(&attributes, &defaulted)
 
   var child = pid_t()

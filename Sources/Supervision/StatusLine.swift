@@ -34,6 +34,7 @@ package struct StatusLine: CustomStringConvertible {
     case .stopping(.cancel): return title + " being cancelled"
     case .stopping(.hold): return title + " being held"
     case .stopping(.timeLimit): return title + " at its time limit"
+    case .stopping(.hung): return title + " hangs and is being stopped"
     case .stopping(.requeue): return title + " writing its checkpoint"
     case .orphaned: return title + " waiting for the worker of an earlier daemon to stop"
     case .queued, .deferred, .held, .recording: return nil

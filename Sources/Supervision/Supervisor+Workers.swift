@@ -20,9 +20,10 @@ extension Supervisor {
       entry.after = []
       entry.started = .now()
       try queue.move(entry, from: state, to: .running)
+      let threads = setup.configuration.threadsPerWorker(processors: setup.processors)
       let request = SpawnRequest(
         executable: setup.worker,
-        arguments: [directory.path, "--threads", "\(setup.threads)"],
+        arguments: [directory.path, "--threads", "\(threads)"],
         environment: try workerEnvironment(), directory: directory.path, log: directory.log)
       runs[id] = Run(logStart: LogTail.size(of: directory.log))
       let worker = try WorkerProcess(request)

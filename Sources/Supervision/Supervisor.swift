@@ -22,8 +22,10 @@ public struct SupervisorSetup: Sendable {
   public var configuration: Configuration
   /// The absolute path of `ddpm-worker`.
   public var worker: String
-  /// Threads of one worker.
-  public var threads: Int
+  /// Where the configuration can be read anew; nil if there is no such place.
+  public var source: ConfigurationSource?
+  /// The processors that the workers divide among them.
+  public var processors: Int
   /// Who is told how the daemon is.
   public var notifier = ServiceNotifier.systemd
   /// Where the daemon says what it does.
@@ -31,12 +33,14 @@ public struct SupervisorSetup: Sendable {
 
   /// A setup for the daemon of `layout`.
   public init(
-    layout: SpoolLayout, configuration: Configuration, worker: String, threads: Int, log: Logger
+    layout: SpoolLayout, configuration: Configuration, source: ConfigurationSource? = nil,
+    worker: String, processors: Int, log: Logger
   ) {
     self.layout = layout
     self.configuration = configuration
+    self.source = source
     self.worker = worker
-    self.threads = threads
+    self.processors = processors
     self.log = log
   }
 }
@@ -64,7 +68,7 @@ public enum SupervisorError: Error, Equatable, Sendable, CustomStringConvertible
 
 /// The daemon.
 public final class Supervisor {
-  let setup: SupervisorSetup
+  var setup: SupervisorSetup
   let queue: JobQueue
   var admission: Admission
   var workers: [Int: WorkerProcess] = [:]
@@ -76,32 +80,27 @@ public final class Supervisor {
   var blocked: Set<String> = []
   /// What else is tried again and again without success, each logged when it was new.
   var troubled: Set<String> = []
-  private let stops: StopRequests
+  private let requests: SignalRequests
   private let lock: FileLock
   private var watcher: DropWatcher?
   private var scheduler: Scheduler
 
   /// Makes what is missing of the spool and takes its lock.
   public convenience init(
-    _ setup: SupervisorSetup, stops: StopRequests
+    _ setup: SupervisorSetup, requests: SignalRequests
   ) throws(SupervisorError) {
     var policy = SchedulingPolicy()
-    policy.maxWorkers = setup.configuration.maxWorkers
-    policy.stopGrace = setup.configuration.stopGrace
-    policy.crashLimit = setup.configuration.crashLimit
-    if setup.configuration.retention != JobRemoval.Retention() {
-      policy.purgeInterval = .seconds(3600)
-    }
+    policy.adopt(setup.configuration)
     policy.watchdogInterval = ServiceNotifier.watchdogInterval
-    try self.init(setup, stops: stops, policy: policy, admission: Admission.Policy())
+    try self.init(setup, requests: requests, policy: policy, admission: Admission.Policy())
   }
 
   package init(
-    _ setup: SupervisorSetup, stops: StopRequests, policy: SchedulingPolicy,
+    _ setup: SupervisorSetup, requests: SignalRequests, policy: SchedulingPolicy,
     admission: Admission.Policy
   ) throws(SupervisorError) {
     self.setup = setup
-    self.stops = stops
+    self.requests = requests
     lock = try Self.takeLock(setup.layout)
     do {
       self.admission = try Admission(setup.layout, policy: admission)
@@ -135,6 +134,7 @@ public final class Supervisor {
     watchDrop()
     // What an earlier daemon was kept from.
     show(nil)
+    publish(ReloadReport(file: setup.source?.file, readAt: ReloadReport.now()))
     var exits = handle(.began)
     while !exits {
       for event in sleep() where handle(event) { exits = true }
@@ -169,7 +169,7 @@ public final class Supervisor {
 
   /// Something that can wake the daemon.
   private enum Source {
-    case stops
+    case requests
     case drop
     case output(Int)
     case end(Int)
@@ -178,7 +178,7 @@ public final class Supervisor {
 
   /// Sleeps until something happens, and says what.
   private func sleep() -> [Event] {
-    var sources: [(descriptor: Int32, source: Source)] = [(stops.descriptor, .stops)]
+    var sources: [(descriptor: Int32, source: Source)] = [(requests.descriptor, .requests)]
     var deadline = timers.next
     if let watcher { sources.append((watcher.descriptor, .drop)) }
     for (id, worker) in workers {
@@ -200,7 +200,12 @@ public final class Supervisor {
 
   private func take(_ source: Source) -> [Event] {
     switch source {
-    case .stops: return stops.take() ? [.stop] : []
+    case .requests:
+      switch requests.take() {
+      case .stop: return [.stop]
+      case .reload: return [.reloadRequested]
+      case nil: return []
+      }
     case .drop:
       watcher?.takeHints()
       return [.dropChanged]
@@ -216,6 +221,7 @@ public final class Supervisor {
     case .scanDrop: return scanDrop()
     case .start(let id): return start(id)
     case .record(let id, let transition): return record(id, transition)
+    case .examine(let id): return [.examined(id, hasWorked: workers[id]?.hasWorked() ?? true)]
     case .stopWorker(let id): stopWorker(id)
     case .killWorker(let id): killWorker(id)
     case .stopOrphan(let id): return stopOrphan(id)
@@ -226,6 +232,7 @@ public final class Supervisor {
     case .purge(let needed, let names): return purge(sparing: needed, names: names)
     case .startTimer(let timer, let delay): timers.start(timer, after: delay)
     case .cancelTimer(let timer): timers.cancel(timer)
+    case .reload: return reload(scheduler.policy)
     case .notify(let message): setup.notifier.notify(message)
     case .showProblem(let problem): show(problem)
     case .exit: setup.log.info("stopped")

@@ -23,6 +23,8 @@ package final class WorkerProcess {
   /// When its output may be read again; nil after the output's end.
   private(set) var listensFrom: ContinuousClock.Instant? = .now
   private var reader = MessageReader()
+  /// What it had used when `hasWorked` was asked last.
+  private var processorTime = Duration.zero
 
   /// What a worker says.
   package enum Report: Equatable, Sendable {
@@ -64,6 +66,19 @@ package final class WorkerProcess {
 
   /// Asks the worker to stop at the next step boundary.
   package func stop() { kill(processID, SIGTERM) }
+
+  /// Whether it has used any processor time since the last call; the first time, since its start.
+  func hasWorked() -> Bool {
+    var clock = clockid_t()
+    var time = timespec()
+    // What cannot be found out is no reason to stop it.
+    guard unsafe clock_getcpuclockid(processID, &clock) == 0,
+      unsafe clock_gettime(clock, &time) == 0
+    else { return true }
+    let used = Duration.seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    defer { processorTime = used }
+    return used > processorTime
+  }
 
   /// Kills the worker and all it has started.
   package func killGroup() { kill(-processID, SIGKILL) }

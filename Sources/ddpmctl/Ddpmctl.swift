@@ -16,7 +16,8 @@ struct Ddpmctl: ParsableCommand {
       the newest that is not over.
 
       Exit codes: 0 done, 1 not possible or the job failed, 2 the job was cancelled, 64 wrong \
-      usage, 65 the job file or the model is wrong, 75 not decided yet, 130 waiting was interrupted.
+      usage, 65 the job file or the model is wrong, 75 not decided yet, 78 the \
+      daemon's configuration is wrong, 130 waiting was interrupted.
       """,
     version: ddpmdVersion,
     groupedSubcommands: [
@@ -33,7 +34,8 @@ struct Ddpmctl: ParsableCommand {
           Purge.self,
         ]),
       CommandGroup(
-        name: "The daemon", subcommands: [Status.self, Pause.self, Drain.self, Resume.self]),
+        name: "The daemon",
+        subcommands: [Status.self, Pause.self, Drain.self, Resume.self, Reload.self]),
       CommandGroup(name: "Models", subcommands: [Model.self]),
       CommandGroup(name: "Job files", subcommands: [Validate.self, Schema.self]),
     ])

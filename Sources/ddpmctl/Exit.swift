@@ -14,6 +14,8 @@ enum Exit {
   static let wrongFile = ExitCode(65)
   /// EX_TEMPFAIL: not decided yet.
   static let undecided = ExitCode(75)
+  /// EX_CONFIG: the daemon's configuration is wrong.
+  static let wrongConfiguration = ExitCode(78)
   /// As a shell reports SIGINT.
   static let interrupted = ExitCode(130)
 

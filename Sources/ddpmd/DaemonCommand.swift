@@ -17,9 +17,10 @@ struct DaemonCommand: ParsableCommand {
     abstract: "Trains diffusion models and draws images with them, job by job.",
     discussion: """
       Job files are taken from the spool's drop/ folder; ddpmctl submit puts them there. \
-      The daemon stops on SIGTERM, SIGINT and SIGHUP: running jobs write a checkpoint first and \
-      go on when it is started again. A second signal, two seconds later or more, does not wait \
-      for them.
+      The daemon stops on SIGTERM and SIGINT: running jobs write a checkpoint first and go on when \
+      it is started again. A second signal, two seconds later or more, does not wait for them. On \
+      SIGHUP it reads its configuration anew (see ddpmctl reload), or stops if it runs for --root \
+      without --config.
       """,
     version: ddpmdVersion)
 
@@ -48,18 +49,21 @@ struct DaemonCommand: ParsableCommand {
 
   func run() throws {
     let root = try findRoot()
-    let configuration = try readConfiguration(isStandard: root == nil)
+    let source = configurationSource(isStandard: root == nil)
+    let configuration = try read(source)
     if checkConfig { return }
-    let threads = configuration.threadsPerWorker(processors: availableProcessors())
+    let processors = availableProcessors()
+    let threads = configuration.threadsPerWorker(processors: processors)
     let log = Logger(label: "ddpmd") { _ in ServiceLog(logLevel: configuration.logLevel) }
     let layout = root.map { SpoolLayout(root: absolutePath($0)) } ?? .system
     let setup = SupervisorSetup(
-      layout: layout, configuration: configuration, worker: try findWorker(), threads: threads,
-      log: log)
+      layout: layout, configuration: configuration, source: source, worker: try findWorker(),
+      processors: processors, log: log)
 
     let supervisor: Supervisor
     do {
-      supervisor = try Supervisor(setup, stops: try StopRequests())
+      supervisor = try Supervisor(
+        setup, requests: try SignalRequests(hangupReloads: source != nil))
     } catch {
       throw fail(75, "\(error)")
     }
@@ -77,11 +81,21 @@ struct DaemonCommand: ParsableCommand {
     return folder.isEmpty ? nil : folder
   }
 
+  /// Where the configuration is read, and read again; nil: nowhere.
+  ///
   /// - isStandard: whether the machine's configuration holds where no other is named.
-  private func readConfiguration(isStandard: Bool) throws -> Configuration {
-    guard config != nil || isStandard else { return Configuration() }
-    do {
-      return try Configuration(file: config ?? standardConfiguration, isRequired: config != nil)
+  private func configurationSource(isStandard: Bool) -> ConfigurationSource? {
+    guard config != nil || isStandard else { return nil }
+    let isRequired = config != nil
+    let file = config.map(absolutePath) ?? standardConfiguration
+    return ConfigurationSource(file: file) { () throws(ConfigurationError) in
+      try Configuration(file: file, isRequired: isRequired)
+    }
+  }
+
+  private func read(_ source: ConfigurationSource?) throws -> Configuration {
+    do throws(ConfigurationError) {
+      return try source?.read() ?? Configuration()
     } catch {
       throw fail(78, error.description)
     }

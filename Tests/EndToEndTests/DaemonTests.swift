@@ -26,10 +26,58 @@ import Testing
     #expect(try await daemon.end() == 0)
     messages += socket.received()
     #expect(messages.contains("STOPPING=1"))
+    #expect(messages.contains("EXTEND_TIMEOUT_USEC=30000000"))
     // Behind the last status the watchdog may still be fed.
     #expect(messages.last { $0.hasPrefix("STATUS=") }?.hasPrefix("STATUS=stopping") == true)
     #expect(folder.exists("lib/queue/queued/1"), "the stopped job goes on with the next daemon")
     #expect(try folder.text("lib/jobs/1/environment").contains("NOTIFY_SOCKET") == false)
+  }
+
+  /// `ddpmctl reload` ends when the daemon does what the configuration says, and says what that is.
+  @Test func theConfigurationIsReadAnewAndTheAnswerWaitedFor() async throws {
+    let folder = try TemporaryFolder()
+    try folder.write("worker", worker, mode: 0o755)
+    try folder.write("conf", "stop_grace = 5 s\n")
+    let socket = try NotifySocket(folder.path + "/notify")
+    let daemon = try start(
+      folder, ["--config", folder.path + "/conf"], environment: ["NOTIFY_SOCKET": socket.path])
+    try await until("it serves") { socket.received().contains("STATUS=idle") }
+    func reload() async throws -> (code: Int32, text: String) {
+      let reload = try Program(
+        "ddpmctl", ["reload", "--root", folder.path], output: folder.path + "/reload")
+      return (try await reload.end(), reload.text)
+    }
+    try folder.write("conf", "stop_grace = 2 min\n")
+    #expect(try await reload() == (0, "stop_grace is 2 min, and was 5 s\n"))
+    let messages = socket.received()
+    #expect(messages.first?.wholeMatch(of: /RELOADING=1\nMONOTONIC_USEC=[0-9]+/) != nil)
+    #expect(messages.dropFirst().first == "READY=1")
+    #expect(
+      try await reload() == (0, "nothing has changed in \(folder.path)/conf\n"))
+
+    try folder.write("conf", "stop_grace = soon\n")
+    let refused = try await reload()
+    #expect(refused.code == 78)
+    #expect(refused.text.hasPrefix("ddpmctl: \(folder.path)/conf:1: stop_grace is \"soon\""))
+    #expect(refused.text.hasSuffix("ddpmctl: ddpmd goes on as before\n"))
+    daemon.send(SIGTERM)
+    #expect(try await daemon.end() == 0)
+    let late = try await reload()
+    #expect(late.code == 1 && late.text.contains("ddpmd is not running"))
+  }
+
+  /// Without a configuration SIGHUP is the terminal's end, which `ddpmctl reload` must not cause.
+  @Test func aDaemonWithoutAConfigurationIsNotReloaded() async throws {
+    let folder = try TemporaryFolder()
+    try folder.write("worker", worker, mode: 0o755)
+    let daemon = try start(folder)
+    try await until("it serves") { daemon.text.contains("serving") }
+    let reload = try Program(
+      "ddpmctl", ["reload", "--root", folder.path], output: folder.path + "/reload")
+    #expect(try await reload.end() == 1)
+    #expect(reload.text.contains("this ddpmd has no configuration file"))
+    daemon.send(SIGHUP)
+    #expect(try await daemon.end() == 0)
   }
 
   /// The daemon dies by SIGKILL and its worker lives on: the next daemon has it stop first.
@@ -39,7 +87,7 @@ import Testing
     let first = try start(folder)
     try await until("there is a spool") { folder.exists("spool/drop") }
     try folder.write("spool/drop/job.json", job)
-    try await until("the worker is up") { folder.exists("lib/jobs/1/runs") }
+    try await until("the worker is up") { isUp(folder) }
     first.send(SIGKILL)
     #expect(try await first.end() == -SIGKILL)
     let second = try start(folder)
@@ -59,7 +107,7 @@ import Testing
     let daemon = try start(folder)
     try await until("there is a spool") { folder.exists("spool/drop") }
     try folder.write("spool/drop/job.json", job)
-    try await until("the worker is up") { folder.exists("lib/jobs/1/runs") }
+    try await until("the worker is up") { isUp(folder) }
     daemon.send(SIGINT)
     daemon.send(SIGTERM)
     #expect(try await daemon.end() == 0)
@@ -138,11 +186,16 @@ import Testing
   }
 
   private func start(
-    _ folder: TemporaryFolder, environment: [String: String] = [:]
+    _ folder: TemporaryFolder, _ options: [String] = [], environment: [String: String] = [:]
   ) throws -> Program {
     try Program(
-      "ddpmd", ["--root", folder.path, "--worker", folder.path + "/worker"],
+      "ddpmd", ["--root", folder.path, "--worker", folder.path + "/worker"] + options,
       environment: environment, output: folder.path + "/output")
+  }
+
+  /// Whether job 1 runs for the first time, and can be stopped.
+  private func isUp(_ folder: TemporaryFolder) -> Bool {
+    (try? folder.text("lib/jobs/1/runs")) == "begin\n"
   }
 
   private let job = """
@@ -163,9 +216,10 @@ import Testing
     open(my $environment, '>', "$job/environment") or die;
     print $environment join("\n", %ENV);
     close($environment);
-    open(my $runs, '>>', "$job/runs") or die;
+    my $runs;
     $SIG{TERM} = sub { select(undef, undef, undef, 0.1); syswrite($runs, "end\n"); exit 75 };
     $SIG{PIPE} = 'IGNORE';
+    open($runs, '>>', "$job/runs") or die;
     syswrite($runs, "begin\n");
     syswrite(STDOUT, qq({"progress": {"step": 3, "steps": 64}}\n));
     sleep 1 while 1;

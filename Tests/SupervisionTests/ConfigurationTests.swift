@@ -15,6 +15,7 @@ import Testing
         threads=2
           stop_grace = 2 min
         crash_limit = 7
+        worker_timeout = never
         log_level = debug
         purge_age = 30 d
         purge_count = 0
@@ -24,6 +25,7 @@ import Testing
     expected.threads = 2
     expected.stopGrace = .seconds(120)
     expected.crashLimit = 7
+    expected.workerTimeout = nil
     expected.logLevel = .debug
     expected.retention.age = .seconds(30 * 86400)
     expected.retention.count = 0
@@ -37,7 +39,7 @@ import Testing
     #expect(try Configuration(parsing: text, file: "f") == Configuration())
     let settings = text.split(separator: "\n").filter { $0.hasPrefix("#") && $0.contains(" = ") }
       .map { $0.dropFirst() }
-    #expect(settings.count == 7)
+    #expect(settings.count == 8)
     let uncommented = settings.joined(separator: "\n")
     #expect(try Configuration(parsing: uncommented, file: "f") == Configuration())
   }
@@ -82,6 +84,35 @@ import Testing
       try Configuration(file: "/nowhere/ddpmd.conf", isRequired: true)
     }
     #expect(throws: ConfigurationError.self) { try Configuration(file: "/", isRequired: false) }
+  }
+
+  /// What is said of a change is what the file would have to say.
+  @Test func changesAreNamedAsTheyAreWritten() throws {
+    let text = """
+      max_workers = 3
+      threads = 2
+      stop_grace = 90 s
+      crash_limit = 7
+      worker_timeout = 2 h
+      log_level = debug
+      purge_age = 36 h
+      purge_count = 0
+      """
+    let new = try Configuration(parsing: text, file: "f")
+    let old = Configuration()
+    for (new, old) in [(new, old), (old, new)] {
+      let changes = new.changes(from: old)
+      #expect(changes.count == 8)
+      func side(_ part: (String) -> Substring?) throws -> Configuration {
+        try Configuration(
+          parsing: changes.compactMap { change in
+            part(change).map { "\(change.prefix { $0 != " " }) = \($0)" }
+          }.joined(separator: "\n"), file: "f")
+      }
+      #expect(try side { $0.firstMatch(of: /\ is (.*),/)?.output.1 } == new)
+      #expect(try side { $0.firstMatch(of: /\ was (.*)/)?.output.1 } == old)
+    }
+    #expect(new.changes(from: new) == [])
   }
 
   @Test(arguments: [(1, 8, 8), (2, 8, 4), (3, 8, 2), (16, 8, 1)])

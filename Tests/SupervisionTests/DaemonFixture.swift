@@ -89,7 +89,7 @@ final class TestSpool: Sendable {
 /// One life of a daemon, on a thread of its own.
 final class TestDaemon: Sendable {
   private let end: Task<Void, Never>
-  private let stopPipe: Int32
+  private let requestPipe: Int32
   /// What the daemon told the service manager.
   let messages = Box()
   /// What it logged, from warnings on.
@@ -97,7 +97,7 @@ final class TestDaemon: Sendable {
 
   init(
     _ spool: TestSpool, maxWorkers: Int = 1, freeSpaceFloor: Int = 0,
-    configuration: Configuration = Configuration(),
+    configuration: Configuration = Configuration(), source: ConfigurationSource? = nil,
     adjust: (inout SchedulingPolicy) -> Void = { _ in }
   ) throws {
     var policy = SchedulingPolicy()
@@ -109,7 +109,8 @@ final class TestDaemon: Sendable {
     admission.settleSeconds = 0
     admission.freeSpaceFloor = freeSpaceFloor
     var setup = SupervisorSetup(
-      layout: spool.layout, configuration: configuration, worker: spool.worker, threads: 3,
+      layout: spool.layout, configuration: configuration, source: source, worker: spool.worker,
+      processors: 3,
       log: Logger(label: "test") { [logged] _ in
         ServiceLog(logLevel: .warning, isJournal: false, write: logged.append)
       })
@@ -119,11 +120,11 @@ final class TestDaemon: Sendable {
     // Each write is a packet, which each read takes one of.
     var ends: [Int32] = [-1, -1]
     try #require(unsafe pipe2(&ends, O_CLOEXEC | O_NONBLOCK | packetPipe) == 0)
-    stopPipe = ends[1]
-    let stops = StopRequests(descriptor: ends[0])
+    requestPipe = ends[1]
+    let requests = SignalRequests(descriptor: ends[0])
     // Handed to the thread and not used here any more.
     nonisolated(unsafe) let supervisor = try Supervisor(
-      setup, stops: stops, policy: policy, admission: admission)
+      setup, requests: requests, policy: policy, admission: admission)
     let (ended, continuation) = AsyncStream.makeStream(of: Never.self)
     DispatchQueue(label: "daemon").async {
       unsafe supervisor.run()
@@ -132,7 +133,7 @@ final class TestDaemon: Sendable {
     end = Task { for await _ in ended {} }
   }
 
-  deinit { close(stopPipe) }
+  deinit { close(requestPipe) }
 
   /// Stops the daemon and waits for its end.
   func stop() async {
@@ -141,7 +142,15 @@ final class TestDaemon: Sendable {
   }
 
   /// Asks it to stop, without waiting.
-  func requestStop() { unsafe _ = write(stopPipe, "x", 1) }
+  func requestStop() { send(SIGTERM) }
+
+  /// Asks it to read its configuration anew.
+  func requestReload() { send(SIGHUP) }
+
+  private func send(_ signal: Int32) {
+    var signal = signal
+    unsafe _ = write(requestPipe, &signal, 4)
+  }
 
   /// What was said, by any thread.
   final class Box: Sendable {

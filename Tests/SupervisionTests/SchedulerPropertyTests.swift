@@ -19,7 +19,7 @@ import Testing
 /// The rest of the world: which workers live, and what the disk says.
 private struct World {
   var scheduler: Scheduler
-  let maxWorkers: Int
+  var maxWorkers: Int
   var workers: Set<Int> = []
   var submitted: Set<Int> = []
   var ended: Set<Int> = []
@@ -38,6 +38,7 @@ private struct World {
     self.maxWorkers = maxWorkers
     var policy = SchedulingPolicy()
     policy.maxWorkers = maxWorkers
+    policy.workerTimeout = .seconds(60)
     scheduler = Scheduler(policy)
     send(.opened) { _ in true }
   }
@@ -45,7 +46,7 @@ private struct World {
   mutating func step(_ random: inout SplitMix) {
     let id = Int.random(in: 1...max(1, nextID - 1), using: &random)
     let diskWorks = Bool.random(using: &random)
-    switch Int.random(in: 0..<13, using: &random) {
+    switch Int.random(in: 0..<14, using: &random) {
     case 0, 1:
       submitted.insert(nextID)
       let summary = JobSummary(
@@ -72,6 +73,11 @@ private struct World {
     case 12:
       isPaused = Bool.random(using: &random)
       send(.paused(isPaused)) { _ in diskWorks }
+    case 13:
+      maxWorkers = Int.random(in: 1...3, using: &random)
+      var policy = scheduler.policy
+      policy.maxWorkers = maxWorkers
+      send(.reloaded(policy)) { _ in diskWorks }
     case 11:
       guard let job = ended.randomElement(using: &random) else { return }
       ended.remove(job)
@@ -158,6 +164,9 @@ private struct World {
           events.append(.recorded(id))
         case .startTimer(let timer, _): timers.insert(timer)
         case .cancelTimer(let timer): timers.remove(timer)
+        case .examine(let id):
+          events.append(.examined(id, hasWorked: (id + nextID).isMultiple(of: 2)))
+        case .reload: events.append(.reloaded(scheduler.policy))
         case .scanDrop: events.append(.scanned(retryAfter: nil, problem: nil))
         case .exit: exited = true
         case .explain(let id, _, _): #expect(!workers.contains(id) && !ended.contains(id))

@@ -1,0 +1,98 @@
+import DurableIO
+import Glibc
+import Jobs
+import Spool
+import Testing
+
+@testable import Supervision
+
+/// A daemon whose configuration changes while it runs, and one whose worker hangs.
+@Suite(.timeLimit(.minutes(2))) struct SupervisorServiceTests {
+  @Test func aReloadHoldsForWhatRunsAndForWhatStarts() async throws {
+    let spool = try TestSpool(
+      worker: #"echo "$3" > "$1/threads"; "# + Script.workUntilStopped)
+    let file = try file("max_workers = 1\n", in: spool)
+    let daemon = try TestDaemon(spool, configuration: try file.read(), source: file)
+    let first = try await spool.submitJob("first")
+    try await spool.waitFor(first, .running)
+    let second = try await spool.submitJob("second")
+    try write("max_workers = 2\nthreads = 7\nlog_level = error\n", to: file)
+
+    let report = try await reload(daemon, spool)
+    #expect(
+      report.changes == [
+        "log_level is error, and was info", "max_workers is 2, and was 1",
+        "threads is 7, and was auto",
+      ])
+    #expect(report.problems == [] && report.file == file.file)
+    try await spool.waitFor(second, .running)
+    try await spool.waitFor(file: spool.directory(second).path + "/up")
+    #expect(try text(spool.directory(first).path + "/threads") == "3\n")
+    #expect(try text(spool.directory(second).path + "/threads") == "7\n")
+    await daemon.stop()
+    let reload = daemon.messages.all.drop { !$0.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") }
+    #expect(reload.dropFirst().first == "READY=1")
+  }
+
+  @Test func aWrongConfigurationChangesNothing() async throws {
+    let spool = try TestSpool(worker: Script.workUntilStopped)
+    let file = try file("max_workers = 1\n", in: spool)
+    let daemon = try TestDaemon(spool, configuration: try file.read(), source: file)
+    let first = try await spool.submitJob("first")
+    try await spool.waitFor(first, .running)
+    _ = try await spool.submitJob("second")
+    try write("max_workers = 2\nthreads = many\n", to: file)
+    let report = try await reload(daemon, spool)
+    #expect(report.changes == [] && report.problems.count == 1)
+    #expect(report.problems[0].hasPrefix("\(file.file):2: threads is \"many\"; allowed: auto"))
+    #expect(daemon.logged.all.contains { $0.contains("\(file.file):2: threads") })
+    #expect(try JobQueue(spool.layout).ids(in: .running) == [first])
+    await daemon.stop()
+    #expect(daemon.messages.all.filter { $0 == "READY=1" }.count == 2)
+  }
+
+  /// Stopped by a signal it does nothing, in whatever it was.
+  @Test func aHungWorkerIsReplaced() async throws {
+    let spool = try TestSpool(
+      worker: Script.once("kill -STOP $$; sleep 600", then: Script.finish))
+    let daemon = try TestDaemon(spool) {
+      $0.workerTimeout = .milliseconds(50)
+      $0.stopGrace = .milliseconds(50)
+    }
+    let id = try await spool.submitJob()
+    try await spool.waitFor(id, .done)
+    let events = try SpoolReader(spool.layout).events(of: id)
+    #expect(events.map(\.kind) == [.admitted, .started, .crashed, .started, .finished])
+    #expect(events.contains { $0.reason?.contains("it had hung") == true })
+    await daemon.stop()
+  }
+
+  private func file(_ text: String, in spool: TestSpool) throws -> ConfigurationSource {
+    let path = spool.root + "/ddpmd.conf"
+    let source = ConfigurationSource(file: path) { () throws(ConfigurationError) in
+      try Configuration(file: path, isRequired: true)
+    }
+    try write(text, to: source)
+    return source
+  }
+
+  private func write(_ text: String, to source: ConfigurationSource) throws {
+    try AtomicFile.write(text, to: source.file)
+  }
+
+  private func text(_ path: String) throws -> String {
+    String(decoding: try readFile(path), as: UTF8.self)
+  }
+
+  /// Has the daemon read its configuration, as `ddpmctl reload` does.
+  private func reload(_ daemon: TestDaemon, _ spool: TestSpool) async throws -> ReloadReport {
+    let asked = ReloadReport.now()
+    daemon.requestReload()
+    var answer: ReloadReport?
+    try await until("the configuration is read") {
+      answer = try SpoolReader(spool.layout).reloadReport().flatMap { $0.readAt < asked ? nil : $0 }
+      return answer != nil
+    }
+    return try #require(answer)
+  }
+}
