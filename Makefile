@@ -3,6 +3,7 @@
 # make build        the programs, optimised, in .build/release
 # make install      what a machine needs, below PREFIX (/usr/local) and in /etc; DESTDIR for packagers
 # make deb          the Debian package, in .build/deb
+# make torture      kill the programs at random, CYCLES=1000 times, and check what is left
 # make test-peer    compare with PyTorch and diffusers; make bench times both, make quality trains both
 
 SWIFT ?= swift
@@ -19,7 +20,7 @@ BIN = .build/release
 SHARE = .build/share
 TO = $(DESTDIR)$(PREFIX)
 
-.PHONY: quickstart build share install deb test test-peer bench quality lint format packages clean
+.PHONY: quickstart build share install deb test torture test-peer bench quality lint format packages clean
 
 quickstart: build
 	scripts/quickstart
@@ -53,6 +54,10 @@ deb: share
 test: packages
 	$(SWIFT) build --build-tests $(CHECKS)
 	$(SWIFT) test --skip-build
+
+CYCLES ?= 1000
+torture: build
+	.build/release/ddpm-torture --cycles $(CYCLES) $(if $(SEED),--seed $(SEED))
 
 test-peer: build
 	scripts/with-peer python -m pytest -q Tests/Peer

@@ -114,6 +114,13 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["DurableIO"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    // Kills the programs again and again, and checks what is left: see docs/torture.md.
+    .executableTarget(
+      name: "ddpm-torture",
+      dependencies: [
+        "Supervision", "Spool", "Jobs", "StrictJSON", "DurableIO", "CLinux", arguments,
+      ],
+      path: "Tests/Torture", swiftSettings: strict),
     tests("DurableIO"),
     tests("StrictJSON"),
     tests("ModelConfig", imports: ["StrictJSON"]),
@@ -155,7 +162,7 @@ let package = Package(
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["ddpmd", "ddpmctl", "ddpm-worker", "Jobs", "StrictJSON"],
+      dependencies: ["ddpmd", "ddpmctl", "ddpm-worker", "ddpm-torture", "Jobs", "StrictJSON"],
       swiftSettings: strict),
   ]
 )

@@ -22,5 +22,6 @@ int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);
 /* prctl(2) takes variable arguments, which Swift cannot pass. */
 #include <sys/prctl.h>
 static inline int signal_on_parent_death(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
+static inline int become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
 #endif

@@ -65,6 +65,7 @@ public struct Recovery: Sendable {
       stillRunning.append(entry)
       return
     }
+    directory.removeTemporaries()
     entry.endRun(at: try Self.lastSignOfLife(directory) ?? Timestamp(milliseconds: 0))
     if try Directory.exists(directory.results) {
       // Results appear whole, so the job is done whether or not its worker lived to say so.

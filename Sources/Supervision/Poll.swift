@@ -4,7 +4,7 @@ import Glibc
 ///
 /// - deadline: nil sleeps as long as it takes.
 /// Returns: for each descriptor, whether it is ready.
-func poll(_ descriptors: [Int32], until deadline: ContinuousClock.Instant?) -> [Bool] {
+package func poll(_ descriptors: [Int32], until deadline: ContinuousClock.Instant?) -> [Bool] {
   var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
   let timeout = deadline.map { deadline in
     // Rounded up: waking too early would mean to sleep again for no time at all.

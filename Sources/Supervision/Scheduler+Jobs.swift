@@ -126,9 +126,10 @@ extension Scheduler {
     return [.stopOrphan(id)]
   }
 
-  mutating func orphanGone(_ id: Int, _ ran: Duration) -> [Action] {
+  /// - isDone: whether it has published the results, whatever it was told to stop for.
+  mutating func orphanGone(_ id: Int, _ ran: Duration, isDone: Bool) -> [Action] {
     guard var job = jobs[id], case .orphaned(let reason) = job.phase else { return [] }
     _ = job.countRun(ran)
-    return [.cancelTimer(.grace(id))] + record(id, job, reason.transition)
+    return [.cancelTimer(.grace(id))] + record(id, job, isDone ? .done : reason.transition)
   }
 }

@@ -66,7 +66,7 @@ package struct Scheduler: Sendable {
     case .startFailed(let id, let reason): startFailed(id, reason)
     case .message(let id, let message): hear(id, message)
     case .exited(let id, let report): exited(id, report)
-    case .orphanGone(let id, let ran): orphanGone(id, ran)
+    case .orphanGone(let id, let ran, let isDone): orphanGone(id, ran, isDone: isDone)
     case .recorded(let id): recorded(id)
     case .recordFailed(let id, let reason): recordFailed(id, reason)
     case .vanished(let id): vanished(id)

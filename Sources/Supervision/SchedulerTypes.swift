@@ -203,7 +203,7 @@ package enum Event: Equatable, Sendable {
   case examined(Int, hasWorked: Bool)
   case exited(Int, WorkerReport)
   /// The worker of an earlier daemon, which has run for so long, has let go of the job's lock.
-  case orphanGone(Int, ran: Duration)
+  case orphanGone(Int, ran: Duration, resultsPublished: Bool = false)
   /// The transition is on disk.
   case recorded(Int)
   /// The transition could not be written: no space, for example.

@@ -9,7 +9,7 @@ import Glibc
 let requestSignals = [SIGTERM, SIGINT, SIGHUP]
 
 /// What a signal asks for.
-enum SignalRequest: Equatable {
+package enum SignalRequest: Equatable {
   case stop
   case reload
 }
@@ -46,7 +46,7 @@ public final class SignalRequests: Sendable {
   deinit { close(descriptor) }
 
   /// Takes one request; nil if there is none.
-  func take() -> SignalRequest? {
+  package func take() -> SignalRequest? {
     // As large as a signalfd_siginfo, of which there is one a signal, and which begins with its
     // number.
     var request = [UInt8](repeating: 0, count: 128)

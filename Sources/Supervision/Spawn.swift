@@ -2,8 +2,8 @@
 // between fork and exec, and an executable that cannot be started is an error here.
 
 import CLinux
-import DurableIO
-import Glibc
+package import DurableIO
+package import Glibc
 
 /// What to start, and with which surroundings.
 package struct SpawnRequest: Sendable {
@@ -30,7 +30,7 @@ package struct SpawnRequest: Sendable {
 ///
 /// The program gets default dispositions and an empty mask for signals, whatever the daemon has.
 /// Returns: the process id, which is also the process group's.
-func spawn(_ request: SpawnRequest, output: Int32) throws(SystemError) -> pid_t {
+package func spawn(_ request: SpawnRequest, output: Int32) throws(SystemError) -> pid_t {
   var actions = unsafe posix_spawn_file_actions_t()
   unsafe posix_spawn_file_actions_init(&actions)
   defer { unsafe posix_spawn_file_actions_destroy(&actions) }

@@ -105,6 +105,8 @@ extension Supervisor {
       }
       if target.isFinal { next.ended = .now() }
       if state.isFinal && state != target { return [vanished(id)] }
+      // Before the move: a daemon that dies here leaves a running job, which recovery looks after.
+      if state == .running { setup.layout.jobDirectory(id).removeTemporaries() }
       if state != target { try queue.move(next, from: state, to: target) }
       append(event, to: id, attempt: entry.attempt, reason: next.reason, logLines: logLines)
       setup.log.info("job \(id) \(event)\(next.reason.map { ": " + $0 } ?? "")")

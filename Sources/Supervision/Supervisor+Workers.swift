@@ -96,7 +96,11 @@ extension Supervisor {
       guard try FileLock.isHeld(setup.layout.jobDirectory(id).lock) else {
         let began = try queue.entry(id, in: .running)?.started
         let ran = began.map { Timestamp.now().milliseconds - $0.milliseconds } ?? 0
-        return [.orphanGone(id, ran: .milliseconds(max(ran, 0)))]
+        return [
+          .orphanGone(
+            id, ran: .milliseconds(max(ran, 0)),
+            resultsPublished: try Directory.exists(setup.layout.jobDirectory(id).results))
+        ]
       }
       orphans[id] = holder(id).flatMap { Orphan(processID: $0) }
     } catch {

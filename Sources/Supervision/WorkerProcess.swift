@@ -111,7 +111,7 @@ package final class WorkerProcess {
 
 extension WorkerEnd {
   /// From the status of wait(2): the signal in the lower 7 bits, the exit code in the next byte.
-  fileprivate init(waitStatus status: Int32) {
+  package init(waitStatus status: Int32) {
     let signal = status & 0x7f
     self = signal == 0 ? .exited(code: status >> 8 & 0xff) : .killed(signal: signal)
   }

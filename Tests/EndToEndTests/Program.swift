@@ -39,8 +39,8 @@ final class Program {
   func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
   /// Waits for its end: the exit code, or the signal as a negative number.
-  func end() async throws -> Int32 {
-    try await until("\(process.executableURL?.lastPathComponent ?? "") ends") {
+  func end(within limit: Duration = .seconds(60)) async throws -> Int32 {
+    try await until("\(process.executableURL?.lastPathComponent ?? "") ends", within: limit) {
       !process.isRunning
     }
     return process.terminationReason == .exit
@@ -52,8 +52,11 @@ final class Program {
 }
 
 /// Waits until `condition` holds; a test that waits in vain fails.
-func until(_ what: String, _ condition: () throws -> Bool) async throws {
-  for _ in 0..<12_000 {
+func until(
+  _ what: String, within limit: Duration = .seconds(60), _ condition: () throws -> Bool
+) async throws {
+  let deadline = ContinuousClock.now + limit
+  while ContinuousClock.now < deadline {
     if try condition() { return }
     try await Task.sleep(for: .milliseconds(5))
   }

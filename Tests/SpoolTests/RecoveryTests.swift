@@ -59,6 +59,31 @@ import Testing
       try Directory.exists(spool.layout.jobDirectory(2).resultsInProgress), "the worker's own")
   }
 
+  @Test func unfinishedFilesOfADeadRunGoAndThoseOfALivingOneStay() throws {
+    let spool = try spool([.running, .running])
+    let lock = try #require(try FileLock.acquire(spool.layout.jobDirectory(2).lock))
+    defer { lock.release() }
+    for id in [1, 2] {
+      let directory = spool.layout.jobDirectory(id)
+      for folder in [
+        directory.path, directory.checkpoints, directory.resultsInProgress + "/unet",
+      ] {
+        try Directory.create(folder)
+        for name in [".part.1.tmp", "whole"] {
+          try AtomicFile.write("x", to: folder + "/" + name)
+        }
+      }
+    }
+    _ = try spool.startDaemon()
+    for (id, left) in [(1, ["whole"]), (2, [".part.1.tmp", "whole"])] {
+      let directory = spool.layout.jobDirectory(id)
+      let names = try spool.names(directory.path).filter { $0.hasSuffix("tmp") || $0 == "whole" }
+      #expect(names == left)
+      #expect(try spool.names(directory.checkpoints) == left)
+      #expect(try spool.names(directory.resultsInProgress + "/unet") == left)
+    }
+  }
+
   @Test func aRequestedCancellationSurvivesTheDaemon() throws {
     let spool = try spool([.queued, .running, .deferred, .held, .running])
     for id in 1...5 { try requestCancellation(spool, id) }

@@ -205,6 +205,15 @@ import Testing
     #expect(scheduler.handle(.orphanGone(1, ran: .zero)).contains(.record(1, .cancelled)))
   }
 
+  @Test(arguments: [ActiveJob.StopReason.cancel, .hold, .timeLimit, .requeue])
+  func anOrphanThatWasDoneFirstIsDone(_ reason: ActiveJob.StopReason) {
+    var scheduler = Scheduler(SchedulingPolicy())
+    _ = scheduler.handle(.appeared(train(1), .orphaned(reason)))
+    _ = scheduler.handle(.opened)
+    let actions = scheduler.handle(.orphanGone(1, ran: .zero, resultsPublished: true))
+    #expect(actions.contains(.record(1, .done)))
+  }
+
   @Test func aStoppingDaemonDoesNotWaitForOrphans() {
     var scheduler = opened()
     _ = scheduler.handle(.appeared(train(1), .orphaned(.requeue)))

@@ -57,6 +57,16 @@ import Testing
     #expect(try spool.job(id)?.entry.attempt == 2)
   }
 
+  @Test func whatAKilledWorkerLeftUnfinishedIsClearedAway() async throws {
+    let spool = try TestSpool(
+      worker: #"mkdir "$1/checkpoints"; touch "$1/checkpoints/.step.1.tmp"; kill -9 $$"#)
+    let daemon = try TestDaemon(spool) { $0.crashLimit = 1 }
+    let id = try await spool.submitJob()
+    try await spool.waitFor(id, .failed)
+    await daemon.stop()
+    #expect(try Directory.names(in: spool.directory(id).checkpoints).isEmpty)
+  }
+
   /// What a daemon before this one saw counts, and is told from what this one sees.
   @Test(arguments: [(resumedAt: 10, state: JobState.done), (resumedAt: 20, state: .failed)])
   func crashesCountAcrossDaemonsUntilACheckpoint(resumedAt: Int, state: JobState) async throws {

@@ -1,0 +1,241 @@
+import DurableIO
+import Glibc
+import Jobs
+import Spool
+import StrictJSON
+import Supervision
+
+/// Cycle after cycle of a daemon that is asked for things and killed; between cycles the oracle
+/// judges. Every `round` cycles the daemon is left alone until all jobs have come to their ends,
+/// and everything is judged by what must be true then.
+final class Campaign {
+  static let round = 25
+
+  let oracle: Oracle
+  private(set) var endings: [Ending: Int] = [:]
+  private(set) var moments: [Moment: Int] = [:]
+  private(set) var cycles = 0
+  /// What was done, for whoever looks for the cause of a violation.
+  private let journal: AppendLog
+  let start = ContinuousClock.now
+  private let folder: String
+  let layout: SpoolLayout
+  private let programs: Programs
+  let images: String
+  private let watch: TreeWatch
+  var dice: Dice
+  var submitter: Submitter
+  private var daemon: Daemon?
+  /// Idempotency keys so far.
+  var keys = 0
+
+  /// - folder: gets the spool and everything else; must be new.
+  init(folder: String, programs: Programs, seed: UInt64) throws {
+    self.folder = folder
+    self.programs = programs
+    dice = Dice(seed: seed)
+    layout = SpoolLayout(root: folder)
+    submitter = Submitter(layout)
+    try layout.createDirectories()
+    images = folder + "/images.idx"
+    try AtomicFile.write(Images.idx, to: images)
+    // No number of kills is a job's own fault.
+    try AtomicFile.write(
+      "max_workers = 2\nthreads = 1\ncrash_limit = 1000\n", to: folder + "/ddpmd.conf")
+    journal = try AppendLog(folder + "/journal")
+    oracle = Oracle(
+      layout,
+      try References(folder: folder + "/references", programs: programs, images: images))
+    watch = try TreeWatch([layout.spool, layout.state])
+    ChildProcess.adoptOrphans()
+  }
+
+  /// Lets a daemon live for a while and ends it; judges what is left.
+  func cycle() throws {
+    cycles += 1
+    if daemon == nil && dice.chance(0.6) { try ask() }
+    let ending = dice.pick(Ending.weights)
+    let moment = dice.pick(Moment.weights)
+    try live(until: moment, asking: dice.chance(0.7))
+    try end(ending, at: moment)
+    if daemon == nil { try oracle.judge() }
+    if cycles % Self.round == 0 { try finishRound() }
+  }
+
+  private func live(until moment: Moment, asking: Bool) throws {
+    try startDaemon()
+    let first = ContinuousClock.now
+    if asking && moment != .recovery {
+      pause(dice.microseconds(0...50_000))
+      try ask()
+    }
+    switch moment {
+    case .recovery: sleep(until: first + dice.microseconds(0...25_000))
+    case .early: sleep(until: first + dice.microseconds(0...300_000))
+    case .late: sleep(until: first + dice.microseconds(300_000...1_000_000))
+    case .admission, .transition, .checkpoint, .publication, .removal:
+      watch.discard()
+      // Not always the first such change, nor just behind it.
+      for _ in 0..<Int.random(in: 1...4, using: &dice) {
+        _ = watch.wait(until: first + .milliseconds(700)) {
+          moment.isThat(of: String($0.dropFirst(folder.count)))
+        }
+      }
+      if dice.chance(0.5) { pause(dice.microseconds(0...1500)) }
+    }
+  }
+
+  private func end(_ ending: Ending, at moment: Moment) throws {
+    guard let daemon else { return }
+    let workers = try daemon.workers()
+    var ending = ending
+    if ending == .workerKilled && workers.isEmpty { ending = .daemonKilled }
+    endings[ending, default: 0] += 1
+    moments[moment, default: 0] += 1
+    try note("\(ending.rawValue), \(moment.rawValue)")
+    switch ending {
+    case .workerKilled:
+      workers.randomElement(using: &dice)?.send(SIGKILL)
+      return
+    case .daemonKilled:
+      try daemon.kill()
+    case .bothKilled:
+      if dice.chance(0.5) { workers.forEach { $0.send(SIGKILL) } }
+      try daemon.kill()
+      try orphans().forEach { $0.send(SIGKILL) }
+    case .stopped:
+      try daemon.requestStop()
+      try daemon.awaitEnd()
+    case .killedWhileStopping:
+      try daemon.requestStop()
+      pause(dice.microseconds(0...20_000))
+      try daemon.kill()
+    }
+    self.daemon = nil
+    // The next daemon sometimes finds a worker alive.
+    if ending == .bothKilled || ending == .stopped || dice.chance(0.5) { try awaitOrphans() }
+  }
+
+  private func startDaemon() throws {
+    if daemon != nil { return }
+    daemon = try Daemon(
+      programs, root: folder, configuration: folder + "/ddpmd.conf", log: folder + "/ddpmd.log")
+  }
+
+  private func sleep(until deadline: ContinuousClock.Instant) {
+    pause(max(deadline - .now, .zero))
+  }
+
+  // MARK: Processes that are left
+
+  private func orphans() throws -> [ChildProcess] {
+    try ChildProcess.children().filter { $0.id != daemon?.id }
+  }
+
+  /// Workers end soon after their daemon, with a checkpoint.
+  private func awaitOrphans() throws {
+    for orphan in try orphans() where try orphan.wait(atMost: .seconds(30)) == nil {
+      throw Violation(
+        found: "process \(orphan.id) is alive", expected: "workers end with their daemon")
+    }
+  }
+
+  // MARK: The end of a round
+
+  /// Lets the daemon finish everything, judges what must be true in the end, and has most jobs
+  /// removed: by the daemons of the next round, which are killed.
+  func finishRound() throws {
+    try note("the round ends")
+    try startDaemon()
+    try wait("every file in drop/ is settled") {
+      let snapshot = try Snapshot(layout)
+      return snapshot.onTheirWay.isEmpty && snapshot.removing.isEmpty
+    }
+    try rest()
+    for job in oracle.jobs where job.isHeld && job.state?.isFinal == false {
+      try wait("job \(job.id ?? 0) is held, as was asked") {
+        try state(of: job).map { $0 == .held || $0.isFinal } ?? true
+      }
+    }
+    if oracle.isPaused { try give(.resume) }
+    for job in oracle.jobs where job.pending == nil && job.state?.isFinal == false {
+      switch try state(of: job) {
+      case .held: try give(.release, to: job)
+      case .deferred: try give(.retry, to: job)
+      default: break
+      }
+    }
+    try wait("all jobs are over") {
+      try oracle.jobs.allSatisfy { try state(of: $0)?.isFinal == true }
+    }
+    try rest()
+    for job in oracle.jobs where job.state?.isFinal != true {
+      throw Violation(job: job.id, found: "it is not over", expected: "its end")
+    }
+    try oracle.judgeRemains()
+    for job in oracle.jobs where dice.chance(0.8) && !oracle.isNeeded(job) {
+      try give(.remove, to: job)
+    }
+  }
+
+  /// Ends the campaign: everything is removed, and nothing may be left.
+  func finish() throws {
+    try finishRound()
+    try wait("every removal is settled") {
+      let snapshot = try Snapshot(layout)
+      return snapshot.onTheirWay.isEmpty && snapshot.removing.isEmpty
+    }
+    try rest()
+    for job in oracle.jobs { try give(.remove, to: job) }
+    try wait("every job is removed") { try Directory.names(in: layout.jobs).isEmpty }
+    try rest()
+    try oracle.judgeEmptiness()
+    try daemon?.requestStop()
+    try daemon?.awaitEnd()
+    daemon = nil
+    let left = try ChildProcess.children()
+    guard left.isEmpty else {
+      throw Violation(
+        found: "processes \(left.map(\.id)) are alive", expected: "none of the daemons' processes")
+    }
+  }
+
+  /// Leaves no process behind, whatever has happened.
+  func abandon() throws {
+    for _ in 0..<2 {
+      for process in try ChildProcess.children() {
+        process.send(SIGKILL)
+        _ = try process.wait(atMost: .seconds(10))
+      }
+    }
+  }
+
+  private func state(of job: TrackedJob) throws -> JobState? {
+    try job.id.flatMap { try JobQueue(layout).state(of: $0) }
+  }
+
+  /// Stops the daemon for a judgement, and starts the next.
+  private func rest() throws {
+    try daemon?.requestStop()
+    try daemon?.awaitEnd()
+    daemon = nil
+    try awaitOrphans()
+    try oracle.judge()
+    try startDaemon()
+  }
+
+  private func wait(_ what: String, _ condition: () throws -> Bool) throws {
+    let deadline = ContinuousClock.now + .seconds(120)
+    while try !condition() {
+      guard ContinuousClock.now < deadline else {
+        throw Violation(found: "nothing for two minutes", expected: what)
+      }
+      pause(.milliseconds(5))
+    }
+  }
+
+  func note(_ what: String) throws {
+    let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
+    try journal.append("cycle \(cycles), \(Int(milliseconds)) ms: \(what)")
+  }
+}
