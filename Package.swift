@@ -35,6 +35,19 @@ func tests(
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
+/// Built by `scripts/fuzz` alone, with the sanitizers that it links against.
+let fuzz: [Target] =
+  Context.environment["DDPM_FUZZ"] == nil
+  ? []
+  : [
+    .executableTarget(
+      name: "ddpm-fuzz",
+      dependencies: [
+        "Datasets", "DurableIO", "Images", "Jobs", "Spool", "StrictJSON", "TensorCore", "TensorFiles",
+      ], path: "Tests/Fuzz", exclude: ["corpus.tar.gz"], swiftSettings: strict,
+      linkerSettings: [.unsafeFlags(["-use-ld=lld"])])
+  ]
+
 let package = Package(
   name: "ddpmd",
   products: [
@@ -164,5 +177,5 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: ["ddpmd", "ddpmctl", "ddpm-worker", "ddpm-torture", "Jobs", "StrictJSON"],
       swiftSettings: strict),
-  ]
+  ] + fuzz
 )

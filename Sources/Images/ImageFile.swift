@@ -15,13 +15,17 @@ public struct ImageInfo: Equatable, Sendable {
   public let height: Int
   /// 1 for grey, 3 for colour; an alpha channel is not counted.
   public let channels: Int
+  /// What the format's compression can put into a byte at best.
+  private let pixelsPerByte: Int
 
   /// An image of more pixels is refused.
   public static let pixelLimit = 1 << 27
   /// A file of more bytes is refused.
   public static let fileLimit = 1 << 28
 
-  init(format: ImageFormat, width: Int, height: Int, channels: Int) throws(ImageError) {
+  init(
+    format: ImageFormat, width: Int, height: Int, channels: Int, pixelsPerByte: Int
+  ) throws(ImageError) {
     guard width > 0, height > 0 else { throw .damaged(format, "its size is \(width)×\(height)") }
     guard width <= Self.pixelLimit / height else {
       throw .tooManyPixels(width: width, height: height)
@@ -30,6 +34,15 @@ public struct ImageInfo: Equatable, Sendable {
     self.width = width
     self.height = height
     self.channels = channels
+    self.pixelsPerByte = pixelsPerByte
+  }
+
+  /// Refuses a size that no file of so many bytes can hold, so that no memory is taken for it.
+  func require(fileSize: Int) throws(ImageError) {
+    guard width * height <= pixelsPerByte * fileSize else {
+      throw .damaged(
+        format, "its header promises \(width)×\(height) pixels, more than \(fileSize) bytes hold")
+    }
   }
 
   /// Reads the header in `bytes`, which may be only the beginning of a file.
@@ -59,6 +72,7 @@ public func inspectImage(path: String) throws(ImageError) -> ImageInfo {
       // A JPEG's colour profiles and previews come before its size and may be long.
       info = try ImageInfo(header: try file.read(0..<file.size))
     }
+    try info.require(fileSize: file.size)
     let tail = try file.read(max(0, file.size - 4096)..<file.size)
     let end: [UInt8] =
       switch info.format {

@@ -13,6 +13,7 @@ func isJPEG(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0xFF, 0xD8, 0xFF]) }
 /// Decodes a JPEG to 8-bit grey (1 channel) or RGB (3 channels).
 public func decodeJPEG(_ bytes: [UInt8]) throws(ImageError) -> Image {
   let info = try jpegInfo(bytes)
+  try info.require(fileSize: bytes.count)
   guard let decoder = unsafe tjInitDecompress() else {
     throw .damaged(.jpeg, "no decoder can be made")
   }
@@ -53,7 +54,9 @@ func jpegInfo(_ bytes: [UInt8]) throws(ImageError) -> ImageInfo {
           .jpeg, "it has \(components) components (CMYK has 4); convert it to RGB or grey")
       }
       return try ImageInfo(
-        format: .jpeg, width: word(position + 7), height: word(position + 5), channels: components)
+        format: .jpeg, width: word(position + 7), height: word(position + 5), channels: components,
+        // A block of 8×8 pixels takes a bit at least.
+        pixelsPerByte: 8 * 64)
     case 0xC3, 0xC5...0xC7, 0xC9...0xCB, 0xCD...0xCF:
       throw .unsupported(.jpeg, "it is lossless, hierarchical or arithmetic-coded")
     case 0xC0...0xFE where marker != 0xD9 && marker != 0xDA:

@@ -17,7 +17,7 @@ func isPNG(_ bytes: [UInt8]) -> Bool { bytes.starts(with: signature) }
 /// Decodes a PNG to 8-bit grey (1 channel) or RGB (3 channels).
 public func decodePNG(_ bytes: [UInt8]) throws(ImageError) -> Image {
   guard isPNG(bytes) else { throw .damaged(.png, "its signature is missing") }
-  _ = try pngInfo(bytes)
+  try pngInfo(bytes).require(fileSize: bytes.count)
   let essential = try essentialChunks(bytes)
 
   var control = unsafe png_image()
@@ -119,10 +119,13 @@ func pngInfo(_ bytes: [UInt8]) throws(ImageError) -> ImageInfo {
   guard bytes.count >= 33, bytes[12..<16].elementsEqual("IHDR".utf8) else {
     throw .damaged(.png, "its header is missing")
   }
-  let colorType = bytes[25]
+  let (depth, colorType) = (Int(bytes[24]), bytes[25])
+  let samples = [2: 3, 4: 2, 6: 4][colorType] ?? 1
   return try ImageInfo(
     format: .png, width: bigEndian(bytes, 16), height: bigEndian(bytes, 20),
-    channels: colorType & 2 == 0 ? 1 : 3)
+    channels: colorType & 2 == 0 ? 1 : 3,
+    // Deflate shrinks by 1032 at most.
+    pixelsPerByte: 1032 * 8 / max(depth * samples, 1))
 }
 
 /// The signature, the critical chunks and tRNS.

@@ -79,7 +79,7 @@ public struct QueueEntry: Equatable, Sendable {
   ///
   /// The job's state is the entry's place, so a content that cannot be read, which no crash
   /// leaves behind, costs the counters and says so, but never the job.
-  init(id: Int, content: [UInt8]) {
+  package init(id: Int, content: [UInt8]) {
     self.init(id: id)
     guard let json = try? JSONValue(parsing: content), json.object != nil else {
       reason = "the queue entry was damaged; its counters begin anew"

@@ -89,6 +89,23 @@ import Testing
     #expect(throws: ImageError.self) { try decodeImage(png) }
   }
 
+  /// A short file may not claim an image that only a long one can hold.
+  @Test(arguments: [("rgb8.png", 16), ("rgb444.jpg", nil)])
+  func aSizeThatTheFileCannotHoldIsRefused(name: String, position: Int?) throws {
+    var bytes = try readFile(fixture(name))
+    if let position {
+      bytes.replaceSubrange(position..<position + 8, with: [0, 0, 0x27, 0x10, 0, 0, 0x27, 0x10])
+    } else {
+      let frame = try #require(bytes.indices.first { bytes[$0...].starts(with: [0xFF, 0xC0]) })
+      bytes.replaceSubrange(frame + 5..<frame + 9, with: [0x27, 0x10, 0x27, 0x10])
+    }
+    let error = #expect(throws: ImageError.self) { try decodeImage(bytes) }
+    #expect(error?.description.contains("promises 10000×10000 pixels") == true)
+    let folder = try TemporaryFolder()
+    try AtomicFile.write(bytes, to: folder(name))
+    #expect(throws: ImageError.self) { try inspectImage(path: folder(name)) }
+  }
+
   @Test func otherFilesAreRefusedByWhatTheyAre() throws {
     let folder = try TemporaryFolder()
     #expect(throws: ImageError.unknownFormat) { try decodeImage([]) }
