@@ -4,6 +4,7 @@
 # make install      what a machine needs, below PREFIX (/usr/local) and in /etc; DESTDIR for packagers
 # make deb          the Debian package, in .build/deb
 # make torture      kill the programs at random, CYCLES=1000 times, and check what is left
+# make fuzz         feed the readers of job files, state, models and images damaged input, SECONDS=30 each
 # make test-peer    compare with PyTorch and diffusers; make bench times both, make quality trains both
 
 SWIFT ?= swift
@@ -20,7 +21,7 @@ BIN = .build/release
 SHARE = .build/share
 TO = $(DESTDIR)$(PREFIX)
 
-.PHONY: quickstart build share install deb test torture test-peer bench quality lint format packages clean
+.PHONY: quickstart build share install deb test torture fuzz test-peer bench quality lint format packages clean
 
 quickstart: build
 	scripts/quickstart
@@ -58,6 +59,10 @@ test: packages
 CYCLES ?= 1000
 torture: build
 	.build/release/ddpm-torture --cycles $(CYCLES) $(if $(SEED),--seed $(SEED))
+
+SECONDS ?= 30
+fuzz: packages
+	scripts/fuzz $(SECONDS)
 
 test-peer: build
 	scripts/with-peer python -m pytest -q Tests/Peer

@@ -43,7 +43,8 @@ let fuzz: [Target] =
     .executableTarget(
       name: "ddpm-fuzz",
       dependencies: [
-        "Datasets", "DurableIO", "Images", "Jobs", "Spool", "StrictJSON", "TensorCore", "TensorFiles",
+        "Datasets", "DurableIO", "Images", "Jobs", "Spool", "StrictJSON", "TensorCore",
+        "TensorFiles",
       ], path: "Tests/Fuzz", exclude: ["corpus.tar.gz"], swiftSettings: strict,
       linkerSettings: [.unsafeFlags(["-use-ld=lld"])])
   ]

@@ -77,7 +77,8 @@ private func readSafetensors(_ path: String) {
 private func readDataset(_ path: String, _ format: DatasetFormat) {
   guard
     let dataset = try? openDataset(
-      path: path, format: format, size: 8, channels: 1, labels: format == .cifar10 ? LabelSource() : nil)
+      path: path, format: format, size: 8, channels: 1,
+      labels: format == .cifar10 ? LabelSource() : nil)
   else { return }
   var pixels = [UInt8](repeating: 0, count: 64)
   for index in [0, dataset.count / 2, dataset.count - 1] {
@@ -88,7 +89,8 @@ private func readDataset(_ path: String, _ format: DatasetFormat) {
 /// A decoded image is encoded as one that decodes to the same.
 private func readImage(_ bytes: [UInt8]) {
   guard let image = try? decodeImage(bytes) else { return }
-  precondition(image.pixels.count == image.height * image.width * image.channels, "pixels are missing")
+  precondition(
+    image.pixels.count == image.height * image.width * image.channels, "pixels are missing")
   guard image.pixels.count < 1 << 16 else { return }
   precondition((try? decodePNG(encodePNG(image))) == image, "a written image reads differently")
 }
