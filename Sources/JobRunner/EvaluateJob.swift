@@ -59,7 +59,7 @@ final class EvaluateJob {
     let unet = UNet(folder.unet)
     self.unet = unet
     let names = EvaluatedModel.names(spec, inputs)
-    try MemoryNeed(evaluating: unet, models: names.count).check()
+    try MemoryNeed(evaluating: unet, models: names.count).check(against: context.memory)
     let chain = folder.scheduler.numTrainTimesteps
     if let count = spec.timesteps, count > chain {
       throw .failed(
@@ -70,7 +70,7 @@ final class EvaluateJob {
     bound = VariationalBound(folder.scheduler)
     dataset = try attempt {
       try openDataset(
-        spec.dataset, for: folder.unet, threads: context.threads, report: context.log)
+        spec.dataset, for: folder.unet, threads: context.threadsNow, report: context.log)
     }
     labels = try evaluatedLabels(of: dataset, try attempt { try folder.classes() })
     var shuffle = EpochShuffle(
@@ -78,7 +78,7 @@ final class EvaluateJob {
     order = Array(
       shuffle.batch(step: 0, batchSize: dataset.count)
         .prefix(spec.budget.images ?? dataset.count))
-    pool = ThreadPool(threads: context.threads)
+    pool = context.makePool()
     context.log(
       "evaluates \(names.joined(separator: " and ")) of \(inputs.model) on up to \(order.count) of"
         + " \(dataset.count) images, \(strata.ranges.count) of \(chain) timesteps each:"

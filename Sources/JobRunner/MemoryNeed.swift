@@ -40,7 +40,7 @@ struct MemoryNeed {
   }
 
   /// Fails the job if it cannot fit.
-  func check(against limit: MemoryLimit = .ofThisProcess) throws(JobFailure) {
+  func check(against limit: MemoryLimit) throws(JobFailure) {
     guard bytes > limit.bytes else { return }
     let network =
       "the network has \(parameters) parameters and needs at least \(MemoryLimit.text(bytes))"

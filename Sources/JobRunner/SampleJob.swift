@@ -52,7 +52,7 @@ final class SampleJob {
     self.inputs = inputs
     let model = try attempt { try DiffusersFolder(path: inputs.model) }
     let unet = UNet(model.unet)
-    try MemoryNeed(sampling: unet).check()
+    try MemoryNeed(sampling: unet).check(against: context.memory)
     let shape = Shape(1, model.unet.sampleSize, model.unet.sampleSize, model.unet.inChannels)
     imageShape = shape
     outputChannels = model.unet.outChannels
@@ -62,7 +62,7 @@ final class SampleJob {
     let strip = ProgressiveStrip(
       views: spec.output.progressive, plan.sampler, model.scheduler, imageShape: shape)
     self.strip = strip
-    let pool = ThreadPool(threads: context.threads)
+    let pool = context.makePool()
     self.pool = pool
     neighbours = try attempt {
       try spec.neighbours.map { try NeighbourPicture($0, model.unet, pool, report: context.log) }

@@ -52,12 +52,13 @@ final class TrainJob {
     self.model = model
     var recipe = TrainingRecipe(job, spec)
     func checkMemory(_ unet: UNet) throws(JobFailure) {
-      try MemoryNeed(training: unet, averaging: spec.ema.enabled, shards: recipe.shards).check()
+      try MemoryNeed(training: unet, averaging: spec.ema.enabled, shards: recipe.shards)
+        .check(against: context.memory)
     }
     try checkMemory(UNet(model.unet))
     let dataset = try attempt {
       try openDataset(
-        spec.dataset, for: model.unet, threads: context.threads, report: context.log)
+        spec.dataset, for: model.unet, threads: context.threadsNow, report: context.log)
     }
     let classes = try model.classes(
       dataset.labels, labelDropout: spec.training.labelDropout)
@@ -67,7 +68,7 @@ final class TrainJob {
       LabelDropout(probability: spec.training.labelDropout, nullClass: $0)
     }
     self.classes = classes
-    let pool = ThreadPool(threads: context.threads)
+    let pool = context.makePool()
     let trainer = Trainer(
       unet: unet, scheduler: model.scheduler, recipe: recipe,
       recomputesActivations: spec.training.activationCheckpointing, pool: pool)

@@ -11,26 +11,34 @@ import DurableIO
 import Glibc
 import Jobs
 import TensorCore
+import Training
 
 /// Runs jobs.
 public struct Worker {
   private let directory: JobDirectory
   private let threads: Int
+  private let share: ThreadShare?
+  private let memoryLimit: Int?
   private let progress: ProgressPipe
   private let isStopRequested: () -> Bool
   private let log: (String) -> Void
 
   /// A worker for the job in folder `path`.
   ///
-  /// - threads: as many as the job may use; it may want fewer.
+  /// - threads: as many as the job may ever use; it may want fewer.
+  /// - share: as many as it may use now, asked at every step boundary; nil: all.
+  /// - memoryLimit: the bytes that `MemoryCap` holds the process to, if it does.
   /// - isStopRequested: asked at every step boundary.
   /// - log: takes a line without its newline.
   public init(
-    job path: String, threads: Int, progress: ProgressPipe,
+    job path: String, threads: Int, share: ThreadShare? = nil, memoryLimit: Int? = nil,
+    progress: ProgressPipe,
     isStopRequested: @escaping () -> Bool, log: @escaping (String) -> Void
   ) {
     directory = JobDirectory(path: Self.absolute(path))
     self.threads = threads
+    self.share = share
+    self.memoryLimit = memoryLimit
     self.progress = progress
     self.isStopRequested = isStopRequested
     self.log = log
@@ -83,10 +91,15 @@ public struct Worker {
   }
 
   private func context(wanting wanted: Int?) -> JobContext {
-    let (progress, isStopRequested) = (progress, isStopRequested)
+    let (progress, isStopRequested, share) = (progress, isStopRequested, share)
+    share?.update()
     return JobContext(
-      directory: directory, threads: min(threads, wanted ?? threads), progress: progress,
-      shouldStop: { isStopRequested() || progress.isBroken }, log: log)
+      directory: directory, threads: min(threads, wanted ?? threads), threadLimit: share?.limit,
+      memory: .ofThisProcess.lowered(to: memoryLimit, by: MemoryCap.name), progress: progress,
+      shouldStop: {
+        share?.update()
+        return isStopRequested() || progress.isBroken
+      }, log: log)
   }
 
   /// The job as it was submitted, with what was changed since.

@@ -26,6 +26,15 @@ public struct JobSpec: Equatable, Sendable {
       case .evaluate(let spec): spec.model
       }
     }
+
+    /// The most threads that the job is to use; nil: as many as it may.
+    public var threads: Int? {
+      switch self {
+      case .train(let spec): spec.training.threads
+      case .sample(let spec): spec.threads
+      case .evaluate(let spec): spec.threads
+      }
+    }
   }
 
   /// A job.

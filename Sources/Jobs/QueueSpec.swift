@@ -11,6 +11,10 @@ public struct QueueSpec: Equatable, Sendable {
   public var after: [Dependency] = []
   /// Seconds that the job may run in all, however often it is interrupted.
   public var timeLimit: Int?
+  /// Bytes of memory that the job's worker may take; nil leaves it to the daemon.
+  public var memoryLimit: Int?
+  /// What becomes of the job when its worker crashes.
+  public var retry = RetrySpec()
   /// Names this submission among those of its submitter: a second one is the first job again.
   public var idempotencyKey: String?
 
@@ -32,6 +36,11 @@ public struct QueueSpec: Equatable, Sendable {
         "How long the job may run in all, in seconds or as \"2h30m\"; it is then stopped with a "
           + "checkpoint and has failed, and a retry lets it go on for as long again."),
       Field(
+        "memory_limit", \.memoryLimit, .optional(MemorySize.codec),
+        "How much memory the job's worker may take, in bytes or as \"4 GiB\": a job that needs more "
+          + "fails. Files that it reads do not count. null takes the daemon's memory_limit."),
+      Field("retry", \.retry, RetrySpec.codec.codec, "What happens when the job's worker crashes."),
+      Field(
         "idempotency_key", \.idempotencyKey, .optional(idempotencyKeyCodec),
         "Of several jobs of one submitter with the same key only the first is admitted; the others "
           + "are answered with its number."),
@@ -51,6 +60,35 @@ public struct QueueSpec: Equatable, Sendable {
           }
         }
     })
+}
+
+/// How often, and after which delays, a job is run again whose worker has crashed.
+///
+/// Only crashes in a row without a new checkpoint in between count. What is the machine's fault,
+/// such as a full disk, never fails a job.
+public struct RetrySpec: Equatable, Sendable {
+  /// So many crashes are followed by another run, the next one fails the job; nil leaves it to the
+  /// daemon.
+  public var limit: Int?
+  /// Seconds to wait after the first, second … crash, the last for all that follow; nil leaves it
+  /// to the daemon.
+  public var delays: [Int]?
+
+  /// What the daemon does for every job.
+  public init() {}
+
+  static let codec = ObjectCodec(
+    "Retries after crashes", defaults: RetrySpec(),
+    fields: [
+      Field(
+        "limit", \.limit, .optional(.integer(0...1000)),
+        "How often in a row, without a new checkpoint in between, the job is run again after a crash "
+          + "of its worker before it fails. null takes one less than the daemon's crash_limit."),
+      Field(
+        "delays", \.delays, .optional(.array(of: TimeSpan.codec, count: 1...20)),
+        "How long to wait before the first, second … of these runs, in seconds or as \"2m\"; the last "
+          + "delay repeats. null is 1s, 5s, 30s, 2m, 10m."),
+    ])
 }
 
 /// A job that must have ended before another one starts.

@@ -59,7 +59,8 @@ public struct Admission {
   let layout: SpoolLayout
   let queue: JobQueue
   let keys: IdempotencyKeys
-  let policy: Policy
+  /// What it is told; may change between two scans.
+  public var policy: Policy
   private let clock: @Sendable () -> Timestamp
   private var numbers: JobNumbers
 

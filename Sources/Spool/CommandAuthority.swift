@@ -2,11 +2,14 @@ import Glibc
 
 /// Decides who may command a job: the user who submitted it, root, the daemon's own user, and the
 /// members of the administrators' group. A user is the owner of the command's file.
-public struct CommandAuthority: Sendable {
+public struct CommandAuthority: Equatable, Sendable {
   private let administrators: String?
 
   /// - administrators: The name of a group; nil has no such group.
   public init(administrators: String? = nil) { self.administrators = administrators }
+
+  /// Whether this machine has a group of that name.
+  public static func isGroup(_ name: String) -> Bool { number(ofGroup: name) != nil }
 
   /// Whether `user` may command a job of `submitter`.
   public func allows(_ user: UInt32, toCommandJobOf submitter: UInt32?) -> Bool {

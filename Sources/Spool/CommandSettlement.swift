@@ -146,6 +146,7 @@ extension QueueEntry {
       attempt += 1
       secondsRun = 0
       ended = nil
+      timedOut = false
     }
     crashes = 0
     resumedAt = nil

@@ -22,6 +22,8 @@ public struct QueueEntry: Equatable, Sendable {
   public var started: Timestamp?
   /// When the job ended; nil for the job of a daemon that does not note it.
   public var ended: Timestamp?
+  /// Whether the job has failed because it had run for as long as it may.
+  public var timedOut = false
   /// A deferred job is not run before this moment.
   public var notBefore: Timestamp?
   /// Why the job is in its state: a sentence for people.
@@ -68,6 +70,7 @@ public struct QueueEntry: Equatable, Sendable {
     if secondsRun > 0 { object["seconds_run"] = .double(secondsRun) }
     if let started { object["started"] = .string(started.description) }
     if let ended { object["ended"] = .string(ended.description) }
+    if timedOut { object["timed_out"] = true }
     if let notBefore { object["not_before"] = .string(notBefore.description) }
     if let reason { object["reason"] = .string(reason) }
     if cancelRequested { object["cancel_requested"] = true }
@@ -98,6 +101,7 @@ public struct QueueEntry: Equatable, Sendable {
     secondsRun = max(json["seconds_run"]?.double ?? 0, 0)
     started = json["started"]?.string.flatMap { Timestamp($0) }
     ended = json["ended"]?.string.flatMap { Timestamp($0) }
+    timedOut = json["timed_out"]?.bool ?? false
     notBefore = json["not_before"]?.string.flatMap { Timestamp($0) }
     reason = json["reason"]?.string
     cancelRequested = json["cancel_requested"]?.bool ?? false

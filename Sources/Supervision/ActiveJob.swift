@@ -148,8 +148,10 @@ package struct ActiveJob: Equatable, Sendable {
       phase == .stopping(.hung)
       ? ": it had hung, using no processor time"
       : report.logLines.first.flatMap { LogTail.isFatalError($0) ? ": " + $0 : nil }
-    let crash = report.end.description + place + (cause ?? "")
-    guard summary.crashes < policy.crashLimit else {
+    // What its worker cannot say itself any more.
+    let limit = summary.memoryLimit.map { " (its memory_limit is \(MemorySize.text($0)))" }
+    let crash = report.end.description + place + (cause ?? "") + (limit ?? "")
+    guard summary.crashes <= summary.retry.limit ?? policy.crashLimit - 1 else {
       return .failed(
         reason: "the worker crashed \(summary.crashes) times in a row without a new checkpoint, "
           + "the last time with \(crash)",
@@ -157,7 +159,8 @@ package struct ActiveJob: Equatable, Sendable {
     }
     return .deferred(
       Retry(
-        delay: policy.crashDelays.forRepetition(summary.crashes),
+        delay: (summary.retry.delays.map { $0.map { .seconds($0) } } ?? policy.crashDelays)
+          .forRepetition(summary.crashes),
         reason: "the worker crashed with \(crash)", crashes: summary.crashes,
         resumedAt: summary.resumedAt, isCrash: true, logLines: report.logLines))
   }

@@ -3,6 +3,7 @@
 // all of them are reported, not only the first.
 
 import DurableIO
+import Jobs
 public import Logging
 public import Spool
 
@@ -10,14 +11,18 @@ public import Spool
 public struct Configuration: Equatable, Sendable {
   /// Jobs that run at the same time.
   public var maxWorkers = 1
-  /// Threads of one worker; nil divides the processors among the workers.
+  /// Threads of one worker; nil shares the processors among those that run.
   public var threads: Int?
+  /// Bytes of memory of a worker whose job sets no limit of its own; nil: no limit.
+  public var memoryLimit: Int?
   /// What a worker gets to write its checkpoint before it is killed.
   public var stopGrace = Duration.seconds(60)
   /// A worker that uses no processor time for so long hangs, and is stopped; nil lets it.
   public var workerTimeout: Duration? = .seconds(600)
   /// A job that crashes this often without a new checkpoint has failed.
   public var crashLimit = 5
+  /// The group whose members may command every job and the queue; nil: there is none.
+  public var adminGroup: String?
   /// Which ended jobs are removed.
   public var retention = JobRemoval.Retention()
   /// The least important messages that are logged.
@@ -90,11 +95,6 @@ public struct Configuration: Equatable, Sendable {
       return before == after ? nil : "\(key) is \(after), and was \(before)"
     }
   }
-
-  /// The number of threads a worker is given on a machine with `processors`.
-  public func threadsPerWorker(processors: Int) -> Int {
-    threads ?? max(1, processors / maxWorkers)
-  }
 }
 
 /// A configuration file that cannot be used.
@@ -143,6 +143,12 @@ private let settings: [String: Setting] = [
   "max_workers": Setting("an integer from 1 to 64", \.maxWorkers, { integer($0, in: 1...64) }),
   "threads": Setting(
     "an integer from 1 to 1024", none: "auto", \.threads, { integer($0, in: 1...1024) }),
+  "memory_limit": Setting(
+    "an amount of memory of at least 64 MiB, as 512 MiB, 4 GiB or 1 TiB", none: "none",
+    \.memoryLimit, MemorySize.bytes, MemorySize.text),
+  "admin_group": Setting(
+    "the name of a group of this machine", none: "none", \.adminGroup,
+    { CommandAuthority.isGroup($0) ? $0 : nil }),
   "stop_grace": Setting(
     "a time from 1 s to 24 h, as 90 s, 2 min or 1 h", \.stopGrace, dayAtMost, spelled),
   "worker_timeout": Setting(

@@ -20,6 +20,12 @@ package struct JobSummary: Equatable, Sendable {
   package var after: [Prerequisite]
   /// How long the job may run yet, if there is a limit.
   package var timeLeft: Duration?
+  /// The most threads that the job wants; nil: as many as there are.
+  package var threads: Int?
+  /// Bytes of memory that the job may take, if its file says.
+  package var memoryLimit: Int?
+  /// What its file says of crashes.
+  package var retry = RetrySpec()
 
   package init(
     id: Int, kind: String, name: String, priority: Int = 0, crashes: Int = 0,

@@ -26,15 +26,15 @@ package struct SpawnRequest: Sendable {
   }
 }
 
-/// Starts the program with standard output on descriptor `output` and an empty standard input.
+/// Starts the program with standard input and output on these descriptors.
 ///
 /// The program gets default dispositions and an empty mask for signals, whatever the daemon has.
 /// Returns: the process id, which is also the process group's.
-package func spawn(_ request: SpawnRequest, output: Int32) throws(SystemError) -> pid_t {
+package func spawn(_ request: SpawnRequest, input: Int32, output: Int32) throws(SystemError) -> pid_t {
   var actions = unsafe posix_spawn_file_actions_t()
   unsafe posix_spawn_file_actions_init(&actions)
   defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-  unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+  unsafe posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
   unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
   unsafe posix_spawn_file_actions_addopen(
     &actions, STDERR_FILENO, request.log, O_WRONLY | O_CREAT | O_APPEND, 0o644)

@@ -36,6 +36,7 @@ extension Supervisor {
       setup.configuration = new
       setup.log.logLevel = new.logLevel
       policy.adopt(new)
+      admission.policy.authority = CommandAuthority(administrators: new.adminGroup)
       let changes = report.changes.isEmpty ? "no change" : report.changes.joined(separator: "; ")
       setup.log.notice("the configuration was read again: \(changes)")
     } catch {

@@ -73,6 +73,7 @@ extension Supervisor {
       var next = entry
       next.notBefore = nil
       next.reason = nil
+      next.timedOut = transition == .timedOut
       let target: JobState
       let event: JobEvent.Kind
       var logLines: [String] = []
@@ -184,12 +185,18 @@ extension Supervisor {
   ///   all that is to be said.
   func summary(_ entry: QueueEntry, _ envelope: Envelope?) -> JobSummary {
     let limit = envelope?.spec.queue.timeLimit
-    return JobSummary(
+    var summary = JobSummary(
       id: entry.id, kind: envelope?.spec.kind ?? "job", name: envelope?.spec.name ?? "unreadable",
       priority: entry.priority, crashes: entry.crashes, resumedAt: entry.resumedAt,
       model: envelope?.spec.work.model,
       after: entry.after.map { .init(job: $0.job, when: $0.when, fate: fate(of: $0.job)) },
       timeLeft: limit.map { .seconds($0) - .milliseconds(Int(entry.secondsRun * 1000)) })
+    if let spec = envelope?.spec {
+      summary.threads = spec.work.threads
+      summary.memoryLimit = spec.queue.memoryLimit
+      summary.retry = spec.queue.retry
+    }
+    return summary
   }
 
   /// What has become of a job that another one waits for. Where that cannot be found out now, it

@@ -20,10 +20,16 @@ extension Supervisor {
       entry.after = []
       entry.started = .now()
       try queue.move(entry, from: state, to: .running)
-      let threads = setup.configuration.threadsPerWorker(processors: setup.processors)
+      let threads = setup.configuration.mostThreads(processors: setup.processors)
+      var arguments = [
+        directory.path, "--threads", "\(threads)", "--share", "\(threadShares[id] ?? threads)",
+      ]
+      let ownLimit = scheduler.jobs[id]?.summary.memoryLimit
+      if let limit = ownLimit ?? setup.configuration.memoryLimit {
+        arguments += ["--memory-limit", "\(limit)"]
+      }
       let request = SpawnRequest(
-        executable: setup.worker,
-        arguments: [directory.path, "--threads", "\(threads)"],
+        executable: setup.worker, arguments: arguments,
         environment: try workerEnvironment(), directory: directory.path, log: directory.log)
       runs[id] = Run(logStart: LogTail.size(of: directory.log))
       let worker = try WorkerProcess(request)

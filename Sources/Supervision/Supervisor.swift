@@ -75,6 +75,8 @@ public final class Supervisor {
   /// The runs whose ends are not on disk yet.
   var runs: [Int: Run] = [:]
   var orphans: [Int: Orphan] = [:]
+  /// The threads that each running job may use now.
+  var threadShares: [Int: Int] = [:]
   var timers = Timers()
   /// What the last scan could not admit; it was logged when it was new.
   var blocked: Set<String> = []
@@ -83,7 +85,7 @@ public final class Supervisor {
   private let requests: SignalRequests
   private let lock: FileLock
   private var watcher: DropWatcher?
-  private var scheduler: Scheduler
+  private(set) var scheduler: Scheduler
 
   /// Makes what is missing of the spool and takes its lock.
   public convenience init(
@@ -92,7 +94,9 @@ public final class Supervisor {
     var policy = SchedulingPolicy()
     policy.adopt(setup.configuration)
     policy.watchdogInterval = ServiceNotifier.watchdogInterval
-    try self.init(setup, requests: requests, policy: policy, admission: Admission.Policy())
+    var admission = Admission.Policy()
+    admission.authority = CommandAuthority(administrators: setup.configuration.adminGroup)
+    try self.init(setup, requests: requests, policy: policy, admission: admission)
   }
 
   package init(
@@ -159,7 +163,9 @@ public final class Supervisor {
     var pending = [event]
     var exits = false
     while !pending.isEmpty {
-      for action in scheduler.handle(pending.removeFirst()) {
+      let actions = scheduler.handle(pending.removeFirst())
+      shareThreads(among: scheduler.jobs.atWork)
+      for action in actions {
         if action == .exit { exits = true }
         pending += perform(action)
       }

@@ -1,4 +1,4 @@
-// One worker: started, listened to, stopped, and reaped.
+// One worker: started, listened to, instructed, stopped, and reaped.
 //
 // The daemon's only thread starts it, and must be the one: the worker asks the kernel for a
 // SIGTERM when its parent dies (PR_SET_PDEATHSIG), and the kernel means the parent *thread*; one
@@ -9,6 +9,8 @@
 // something it left behind still holds the pipe; what is left of its process group is killed.
 
 import CLinux
+// Which of the modules that have it is said to define timespec differs from build to build.
+import CSystemd
 package import DurableIO
 import Glibc
 package import Jobs
@@ -20,6 +22,8 @@ package final class WorkerProcess {
   let child: Int32
   /// The reading end of its standard output.
   let output: Int32
+  /// The writing end of its standard input.
+  private let input: Int32
   /// When its output may be read again; nil after the output's end.
   private(set) var listensFrom: ContinuousClock.Instant? = .now
   private var reader = MessageReader()
@@ -37,21 +41,29 @@ package final class WorkerProcess {
   ///
   /// Throws: `SystemError` when the program cannot be started; then nothing is left of it.
   package init(_ request: SpawnRequest) throws(SystemError) {
-    var ends: [Int32] = [-1, -1]
-    guard unsafe pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else {
-      throw SystemError(operation: "make a pipe for", path: request.executable, code: errno)
-    }
-    // The worker's end blocks, as standard output should.
-    _ = fcntl(ends[1], F_SETFL, 0)
-    defer { close(ends[1]) }
+    let words = try Pipe(for: request)
+    let instructions: Pipe
     do throws(SystemError) {
-      processID = try spawn(request, output: ends[1])
+      instructions = try Pipe(for: request)
     } catch {
-      close(ends[0])
+      words.close()
       throw error
     }
+    // The worker's ends block, as standard input and output should.
+    _ = fcntl(words.writing, F_SETFL, 0)
+    _ = fcntl(instructions.reading, F_SETFL, 0)
+    do throws(SystemError) {
+      processID = try spawn(request, input: instructions.reading, output: words.writing)
+    } catch {
+      words.close()
+      instructions.close()
+      throw error
+    }
+    close(words.writing)
+    close(instructions.reading)
     child = pidfd_open(processID, 0)
-    output = ends[0]
+    output = words.reading
+    input = instructions.writing
     guard child >= 0 else {
       let code = errno
       _ = end()
@@ -61,7 +73,14 @@ package final class WorkerProcess {
 
   deinit {
     close(output)
+    close(input)
     if child >= 0 { close(child) }
+  }
+
+  /// Tells the worker something. One that reads nothing, and has let its pipe fill up, misses it.
+  package func tell(_ instruction: WorkerInstruction) {
+    let bytes = Array((instruction.line + "\n").utf8)
+    unsafe _ = write(input, bytes, bytes.count)
   }
 
   /// Asks the worker to stop at the next step boundary.
@@ -114,5 +133,24 @@ extension WorkerEnd {
   package init(waitStatus status: Int32) {
     let signal = status & 0x7f
     self = signal == 0 ? .exited(code: status >> 8 & 0xff) : .killed(signal: signal)
+  }
+}
+
+/// A pipe whose ends do not block and are no child's.
+private struct Pipe {
+  let reading: Int32
+  let writing: Int32
+
+  init(for request: SpawnRequest) throws(SystemError) {
+    var ends: [Int32] = [-1, -1]
+    guard unsafe pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else {
+      throw SystemError(operation: "make a pipe for", path: request.executable, code: errno)
+    }
+    (reading, writing) = (ends[0], ends[1])
+  }
+
+  func close() {
+    Glibc.close(reading)
+    Glibc.close(writing)
   }
 }

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Extents of a tensor, always in the order N×H×W×C. A matrix is rows = N·H·W by C columns.
 public struct Shape: Hashable, Sendable {
   /// Images.
@@ -84,14 +86,15 @@ public struct Shape: Hashable, Sendable {
 
   /// Memory for `count` zeros.
   public init(count: Int) {
-    let raw = UnsafeMutableRawPointer.allocate(
-      byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
+    // A multiple of the alignment, as aligned_alloc(3) wants it.
+    let bytes = (max(count, 1) * MemoryLayout<Float>.stride + 63) / 64 * 64
+    guard let raw = unsafe aligned_alloc(64, bytes) else { MemoryShortage.end(wanting: bytes) }
     unsafe base = raw.bindMemory(to: Float.self, capacity: count)
     unsafe base.initialize(repeating: 0, count: count)
     self.count = count
   }
 
-  deinit { unsafe base.deallocate() }
+  deinit { unsafe free(base) }
 
   /// Elements `offset ..< offset + shape.count` as a tensor; valid while the buffer lives.
   public func tensor(at offset: Int, _ shape: Shape) -> Tensor {

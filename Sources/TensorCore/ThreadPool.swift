@@ -1,3 +1,20 @@
+import Synchronization
+
+/// How many threads of each pool may work at a time. It can be changed at any moment, from any
+/// thread; a loop that is under way heeds it with the next of its iterations.
+public final class ThreadLimit: Sendable {
+  private let atomic: Atomic<Int>
+
+  /// Allows `count` threads, at least one.
+  public init(_ count: Int) { atomic = Atomic(max(count, 1)) }
+
+  /// The number of threads; one at least, whatever it is set to.
+  public var count: Int {
+    get { atomic.load(ordering: .relaxed) }
+    set { atomic.store(max(newValue, 1), ordering: .relaxed) }
+  }
+}
+
 /// A fixed team of threads for loops whose iterations are independent.
 ///
 /// Iterations are handed out in order to whichever thread is free, so which thread does what is
@@ -8,13 +25,15 @@ public final class ThreadPool: Sendable {
   private let team: Team
 
   /// Starts `threads` − 1 threads; the caller of `run` is the last one.
-  public init(threads: Int) {
+  ///
+  /// - limit: how many of them work; all if there is none.
+  public init(threads: Int, limit: ThreadLimit? = nil) {
     precondition(threads > 0, "a pool has at least one thread")
     self.threads = threads
-    team = Team()
+    team = Team(limit: limit)
     for thread in 1..<threads {
       startThread { [team] in
-        while team.waitForLoop() { team.work(as: thread) }
+        while team.waitForLoop(as: thread) { team.work(as: thread) }
       }
     }
   }
@@ -38,10 +57,13 @@ private struct Loop {
 /// The loop that the threads share. `@unchecked`: everything mutable is touched only inside `monitor`.
 private final class Team: @unchecked Sendable {
   private let monitor = Monitor()
+  private let limit: ThreadLimit?
   private var loop: Loop?
   private var next = 0
   private var unfinished = 0
   private var closed = false
+
+  init(limit: ThreadLimit?) { self.limit = limit }
 
   func open(_ loop: Loop) {
     monitor.change {
@@ -56,7 +78,7 @@ private final class Team: @unchecked Sendable {
 
   /// Takes indices until none is left.
   func work(as thread: Int) {
-    while let (body, index) = take() {
+    while mayWork(thread), let (body, index) = take() {
       body(index, thread)
       monitor.change { unfinished -= 1 }
     }
@@ -67,9 +89,14 @@ private final class Team: @unchecked Sendable {
   }
 
   /// Returns whether there is work; false when the pool is gone.
-  func waitForLoop() -> Bool {
-    monitor.wait(until: { closed || (loop.map { next < $0.count } ?? false) }) { !closed }
+  func waitForLoop(as thread: Int) -> Bool {
+    monitor.wait(
+      until: { closed || mayWork(thread) && (loop.map { next < $0.count } ?? false) }
+    ) { !closed }
   }
+
+  /// Always so for thread 0, which therefore sees every loop to its end.
+  private func mayWork(_ thread: Int) -> Bool { limit.map { thread < $0.count } ?? true }
 
   private func take() -> (@Sendable (Int, Int) -> Void, Int)? {
     monitor.change {

@@ -5,8 +5,8 @@ import Glibc
 public struct MemoryLimit: Sendable, CustomStringConvertible {
   /// Infinite where it is not known.
   public private(set) var bytes: Double
-  /// The file of the control group that sets it; nil if it is the machine's size.
-  private var file: String?
+  /// What sets it, in words that "allows" follows; nil if it is the machine's size.
+  private var authority: String?
 
   /// The machine's memory, or less if the process's control group, or one around it, has less.
   public static var ofThisProcess: MemoryLimit {
@@ -31,19 +31,29 @@ public struct MemoryLimit: Sendable, CustomStringConvertible {
       // No limit is "max", which is no number; the topmost group has no such file.
       let text = (try? readFile(file)).map { String(decoding: $0, as: UTF8.self) } ?? ""
       if let limit = Double(text.prefix { $0.isNumber }), limit < bytes {
-        (bytes, self.file) = (limit, file)
+        (bytes, authority) = (limit, file)
       }
       if names.popLast() == nil { return }
     }
   }
 
-  /// A clause.
-  public var description: String {
-    file.map { "\($0) allows \(Self.text(bytes))" } ?? "the machine has \(Self.text(bytes))"
+  /// The limit, or one of `bytes` that `authority` sets if that is less.
+  public func lowered(to bytes: Int?, by authority: String) -> MemoryLimit {
+    guard let bytes, Double(bytes) < self.bytes else { return self }
+    var limit = self
+    (limit.bytes, limit.authority) = (Double(bytes), authority)
+    return limit
   }
 
-  /// An amount of memory, such as "1.5 GiB".
+  /// A clause.
+  public var description: String {
+    authority.map { "\($0) allows \(Self.text(bytes))" } ?? "the machine has \(Self.text(bytes))"
+  }
+
+  /// An amount of memory, such as "1.5 GiB" or "200 MiB".
   public static func text(_ bytes: Double) -> String {
-    "\((bytes / Double(1 << 30) * 10).rounded() / 10) GiB"
+    let mebibyte = Double(1 << 20)
+    if bytes < 1024 * mebibyte { return "\(Int((bytes / mebibyte).rounded(.up))) MiB" }
+    return "\((bytes / Double(1 << 30) * 10).rounded() / 10) GiB"
   }
 }

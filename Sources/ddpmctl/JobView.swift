@@ -59,6 +59,7 @@ struct JobView {
   var stateText: String {
     if job.entry.cancelRequested && !job.state.isFinal { return "cancelling" }
     if job.entry.holdRequested && job.state == .running { return "holding" }
+    if job.state == .failed && job.entry.timedOut { return "timed out" }
     return isInterrupted ? "interrupted" : job.state.rawValue
   }
 
@@ -98,6 +99,7 @@ struct JobView {
       "kind": (envelope?.spec.kind).map { .string($0) } ?? nil,
       "state": .string(job.state.rawValue),
       "cancel_requested": .bool(job.entry.cancelRequested),
+      "timed_out": .bool(job.entry.timedOut),
       "hold_requested": .bool(job.entry.holdRequested),
       "priority": .integer(job.entry.priority),
       "attempt": .integer(job.entry.attempt),

@@ -13,8 +13,10 @@ struct TrainingCost {
   /// Nil where the network is that of another model.
   ///
   /// - threads: those of the machine; the job may want fewer.
-  init?(of spec: TrainSpec, threads: Int, limit: MemoryLimit = .ofThisProcess) {
+  /// - memoryLimit: that of the job, if it has one.
+  init?(of spec: TrainSpec, threads: Int, memoryLimit: Int?) {
     guard let config = spec.unet else { return nil }
+    limit = .ofThisProcess.lowered(to: memoryLimit, by: "its memory_limit")
     let unet = UNet(config)
     let training = spec.training
     var recipe = TrainingRecipe(
@@ -31,7 +33,6 @@ struct TrainingCost {
       : nil
     steps = training.steps
     self.threads = threads
-    self.limit = limit
   }
 
   /// One sentence.

@@ -53,7 +53,6 @@ struct DaemonCommand: ParsableCommand {
     let configuration = try read(source)
     if checkConfig { return }
     let processors = availableProcessors()
-    let threads = configuration.threadsPerWorker(processors: processors)
     let log = Logger(label: "ddpmd") { _ in ServiceLog(logLevel: configuration.logLevel) }
     let layout = root.map { SpoolLayout(root: absolutePath($0)) } ?? .system
     let setup = SupervisorSetup(
@@ -68,7 +67,8 @@ struct DaemonCommand: ParsableCommand {
       throw fail(75, "\(error)")
     }
     log.info(
-      "serving \(layout.spool) with \(configuration.maxWorkers) worker(s) of \(threads) thread(s)")
+      "serving \(layout.spool) with \(configuration.maxWorkers) worker(s) on \(processors) processor(s)"
+    )
     supervisor.run()
   }
 

@@ -44,6 +44,13 @@ struct MemoryNeedTests {
     }
   }
 
+  @Test func aJobsOwnLimitCountsIfItIsLess() throws {
+    let machine = MemoryLimit(machine: 8 * 1024 * 1024 * 1024, groups: "", root: "")
+    #expect(machine.lowered(to: nil, by: "x").bytes == machine.bytes)
+    #expect(machine.lowered(to: 16 << 30, by: "x").description == "the machine has 8.0 GiB")
+    #expect(machine.lowered(to: 2 << 30, by: "x").description == "x allows 2.0 GiB")
+  }
+
   @Test func theSmallestLimitOfTheControlGroupsCounts() throws {
     let root = try TemporaryFolder()
     func limit(_ groups: String = "1:name=x:/y\n0::/a/b\n") -> MemoryLimit {

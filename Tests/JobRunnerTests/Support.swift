@@ -102,16 +102,22 @@ final class Jobs {
 
   /// Runs a worker until it ends or, asked `polls` times whether it should stop, is told to.
   @discardableResult
-  func run(_ id: Int, threads: Int = 1, stopAfter polls: Int = .max) throws -> Run {
+  func run(
+    _ id: Int, threads: Int = 1, share: ThreadShare? = nil, memoryLimit: Int? = nil,
+    stopAfter polls: Int = .max,
+    onPoll: @escaping () -> Void = {}
+  ) throws -> Run {
     let messages = path + "/messages"
     let descriptor = unsafe open(messages, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC, 0o644)
     defer { close(descriptor) }
     let log = Mutex<[String]>([])
     let left = Mutex(polls)
     let worker = Worker(
-      job: directory(id).path, threads: threads, progress: ProgressPipe(descriptor: descriptor),
+      job: directory(id).path, threads: threads, share: share, memoryLimit: memoryLimit,
+      progress: ProgressPipe(descriptor: descriptor),
       isStopRequested: {
-        left.withLock { left in
+        onPoll()
+        return left.withLock { left in
           left -= 1
           return left < 0
         }

@@ -32,6 +32,13 @@ import Testing
     #expect(WorkerMessage(line: line) == nil)
   }
 
+  @Test func instructionsReadBack() {
+    #expect(WorkerInstruction(line: WorkerInstruction.threads(3).line) == .threads(3))
+    for line in ["", "{}", #"{"threads": 0}"#, #"{"threads": "2"}"#, #"{"threads": 1, "a": 2}"#] {
+      #expect(WorkerInstruction(line: line) == nil)
+    }
+  }
+
   @Test(arguments: JobEvent.Kind.allCases)
   func eventsReadBack(_ kind: JobEvent.Kind) {
     let short = JobEvent(time: .now(), kind: kind, attempt: 1)

@@ -19,6 +19,8 @@ import Testing
         log_level = debug
         purge_age = 30 d
         purge_count = 0
+        memory_limit = 4 GiB
+        admin_group = root
         """, file: "f")
     var expected = Configuration()
     expected.maxWorkers = 3
@@ -29,6 +31,8 @@ import Testing
     expected.logLevel = .debug
     expected.retention.age = .seconds(30 * 86400)
     expected.retention.count = 0
+    expected.memoryLimit = 4 << 30
+    expected.adminGroup = "root"
     #expect(configuration == expected)
   }
 
@@ -39,13 +43,16 @@ import Testing
     #expect(try Configuration(parsing: text, file: "f") == Configuration())
     let settings = text.split(separator: "\n").filter { $0.hasPrefix("#") && $0.contains(" = ") }
       .map { $0.dropFirst() }
-    #expect(settings.count == 8)
+    #expect(settings.count == 10)
     let uncommented = settings.joined(separator: "\n")
     #expect(try Configuration(parsing: uncommented, file: "f") == Configuration())
   }
 
   @Test(arguments: [
-    ("max_worker = 1", "unknown key \"max_worker\"; the keys are crash_limit, log_level"),
+    (
+      "max_worker = 1",
+      "unknown key \"max_worker\"; the keys are admin_group, crash_limit, log_level"
+    ),
     ("max_workers = 0", "max_workers is \"0\"; allowed: an integer from 1 to 64"),
     ("max_workers = 1 2", "max_workers is \"1 2\""), ("max_workers = +1", "max_workers is \"+1\""),
     ("max_workers", "\"max_workers\" is not of the form key = value"),
@@ -58,6 +65,8 @@ import Testing
     ("purge_age = 30", "purge_age is \"30\"; allowed: never, or a time"),
     ("purge_age = 36501 d", "purge_age is"), ("purge_age = 9223372036854775807 d", "purge_age is"),
     ("purge_count = -1", "purge_count is \"-1\"; allowed: never, or an integer"),
+    ("memory_limit = 4 GB", "memory_limit is \"4 GB\"; allowed: none, or an amount of memory"),
+    ("admin_group = no such", "admin_group is \"no such\"; allowed: none, or the name of a group"),
     ("log_level = loud", "log_level is \"loud\"; allowed: one of trace, debug"),
   ])
   func errorsNameFileAndLine(_ text: String, _ problem: String) throws {
@@ -97,12 +106,14 @@ import Testing
       log_level = debug
       purge_age = 36 h
       purge_count = 0
+      memory_limit = 512 MiB
+      admin_group = root
       """
     let new = try Configuration(parsing: text, file: "f")
     let old = Configuration()
     for (new, old) in [(new, old), (old, new)] {
       let changes = new.changes(from: old)
-      #expect(changes.count == 8)
+      #expect(changes.count == 10)
       func side(_ part: (String) -> Substring?) throws -> Configuration {
         try Configuration(
           parsing: changes.compactMap { change in
@@ -113,14 +124,5 @@ import Testing
       #expect(try side { $0.firstMatch(of: /\ was (.*)/)?.output.1 } == old)
     }
     #expect(new.changes(from: new) == [])
-  }
-
-  @Test(arguments: [(1, 8, 8), (2, 8, 4), (3, 8, 2), (16, 8, 1)])
-  func processorsAreDividedAmongWorkers(_ workers: Int, _ processors: Int, _ threads: Int) {
-    var configuration = Configuration()
-    configuration.maxWorkers = workers
-    #expect(configuration.threadsPerWorker(processors: processors) == threads)
-    configuration.threads = 5
-    #expect(configuration.threadsPerWorker(processors: processors) == 5)
   }
 }

@@ -219,4 +219,35 @@ import Testing
     _ = scheduler.handle(.appeared(train(1), .orphaned(.requeue)))
     #expect(scheduler.handle(.stop).last == .exit)
   }
+
+  /// Its own delays and limit instead of everybody's.
+  @Test func aJobsFileSaysHowOftenItIsRunAgain() {
+    var scheduler = opened()
+    var job = train(1)
+    job.memoryLimit = 4 << 30
+    job.retry.limit = 2
+    job.retry.delays = [7, 90]
+    _ = scheduler.handle(.appeared(job, .queued))
+    for delay in [7, 90] {
+      let retry = crash(&scheduler)
+      #expect(retry?.delay == .seconds(delay))
+      #expect(retry?.reason.hasSuffix("(its memory_limit is 4 GiB)") == true)
+      _ = scheduler.handle(.timer(.retry(1)))
+    }
+    let actions = scheduler.handle(.exited(1, report(signal: 11)))
+    guard case .record(1, .failed(let reason, _)) = actions.first else {
+      Issue.record("the third crash is not the last: \(actions)")
+      return
+    }
+    #expect(reason.contains("crashed 3 times in a row"))
+    // One that is never to be run again.
+    job.id = 2
+    job.retry.limit = 0
+    _ = scheduler.handle(.recorded(1))
+    _ = scheduler.handle(.appeared(job, .queued))
+    guard case .record(2, .failed)? = scheduler.handle(.exited(2, report(signal: 11))).first else {
+      Issue.record("a job without retries is run again")
+      return
+    }
+  }
 }

@@ -20,7 +20,7 @@ import Testing
     try await spool.waitFor(id, .done)
     await daemon.stop()
     let directory = spool.directory(id)
-    #expect(try text(directory.path + "/arguments") == "\(directory.path) --threads 3\n")
+    #expect(try text(directory.path + "/arguments") == "\(directory.path) --threads 3 --share 3\n")
     #expect(try text(directory.log) == "words\n")
     #expect(try spool.job(id)?.progress == Progress(step: 7, steps: 9, loss: 0.5))
     #expect(try spool.history(id) == [.admitted, .started, .finished])

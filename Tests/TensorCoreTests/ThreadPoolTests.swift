@@ -40,6 +40,28 @@ import Testing
     }
   }
 
+  /// Threads beyond the limit do nothing, one that is lowered in a loop holds from the next
+  /// iteration on, and one that is raised lets all work again.
+  @Test func theLimitIsHeeded() {
+    let limit = ThreadLimit(2)
+    let pool = ThreadPool(threads: 4, limit: limit)
+    for _ in 0..<100 { pool.run(20) { _, thread in #expect(thread < 2) } }
+    limit.count = 4
+    let late = Atomic(0)
+    pool.run(1000) { index, thread in
+      if index == 10 { limit.count = 0 }
+      // Whoever has begun another iteration ends it.
+      if limit.count == 1, thread > 0, index > 10 { late.add(1, ordering: .relaxed) }
+    }
+    #expect(limit.count == 1 && late.load(ordering: .relaxed) <= 3)
+    limit.count = 4
+    let inside = Atomic(0)
+    pool.run(4) { _, _ in
+      inside.add(1, ordering: .relaxed)
+      while inside.load(ordering: .relaxed) < 4 {}
+    }
+  }
+
   @Test func poolsComeAndGo() {
     let sum = Atomic(0)
     for i in 0..<50 {

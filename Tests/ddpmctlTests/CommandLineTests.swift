@@ -37,7 +37,7 @@ import Testing
     let (output, errors, code) = try ddpmctl("validate", bench.file(training(blocks: 1, of: 32)))
     #expect(code == 0)
     #expect(!errors.contains("of memory"))
-    #expect(output.contains("GiB of memory"))
+    #expect(output.contains("MiB of memory"))
     #expect(output.contains("s a step"))
     #expect(output.contains("for all 7"))
   }

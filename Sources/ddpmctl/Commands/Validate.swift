@@ -28,7 +28,9 @@ struct Validate: ParsableCommand {
           print("\(file.name): a good \(file.spec.kind) job, \(file.spec.name)")
         }
         if case .train(let train) = file.spec.work,
-          let cost = TrainingCost(of: train, threads: sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+          let cost = TrainingCost(
+            of: train, threads: sysconf(Int32(_SC_NPROCESSORS_ONLN)),
+            memoryLimit: file.spec.queue.memoryLimit)
         {
           if !json { print("\(file.name): it \(cost.text)") }
           if let warning = cost.warning { say("\(file.name): warning: \(warning)") }
