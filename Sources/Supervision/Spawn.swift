@@ -30,7 +30,9 @@ package struct SpawnRequest: Sendable {
 ///
 /// The program gets default dispositions and an empty mask for signals, whatever the daemon has.
 /// Returns: the process id, which is also the process group's.
-package func spawn(_ request: SpawnRequest, input: Int32, output: Int32) throws(SystemError) -> pid_t {
+package func spawn(_ request: SpawnRequest, input: Int32, output: Int32) throws(SystemError)
+  -> pid_t
+{
   var actions = unsafe posix_spawn_file_actions_t()
   unsafe posix_spawn_file_actions_init(&actions)
   defer { unsafe posix_spawn_file_actions_destroy(&actions) }

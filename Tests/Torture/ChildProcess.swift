@@ -19,13 +19,13 @@ struct ChildProcess {
 
   /// Starts `program`; what it says on standard error goes to the end of the file `log`.
   init(_ program: String, _ arguments: [String], log: String) throws {
-    let sink = unsafe open("/dev/null", O_WRONLY | O_CLOEXEC)
+    let sink = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
     defer { close(sink) }
     id = try spawn(
       SpawnRequest(
         executable: program, arguments: arguments, environment: ["LC_ALL=C"], directory: "/",
         log: log),
-      output: sink)
+      input: sink, output: sink)
   }
 
   /// A child that is there already.
