@@ -40,7 +40,9 @@ public final class AppendLog {
   }
 
   /// Returns when all lines are on the disk.
-  public func sync() throws(SystemError) { try file.sync() }
+  public func sync(_ file: StaticString = #fileID, _ line: Int = #line) throws(SystemError) {
+    try self.file.sync(file, line)
+  }
 
   /// Drops the lines behind the first `byteCount` bytes, which must end a line.
   public func truncate(to byteCount: Int) throws(SystemError) {

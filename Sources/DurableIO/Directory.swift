@@ -43,15 +43,21 @@ public enum Directory {
   }
 
   /// Returns when the names in `path` are on the disk as they are now.
-  public static func sync(_ path: String) throws(SystemError) {
-    try OpenFile(path, flags: O_RDONLY | O_DIRECTORY).sync()
+  public static func sync(
+    _ path: String, _ file: StaticString = #fileID, _ line: Int = #line
+  ) throws(SystemError) {
+    try OpenFile(path, flags: O_RDONLY | O_DIRECTORY).sync(file, line)
   }
 
   /// Returns when all that was written to the file system of `path` is on the disk: cheaper than
   /// one sync for each of many files, which may then be written with `synced: false`.
-  public static func syncFileSystem(of path: String) throws(SystemError) {
+  public static func syncFileSystem(
+    of path: String, _ file: StaticString = #fileID, _ line: Int = #line
+  ) throws(SystemError) {
     let directory = try OpenFile(path, flags: O_RDONLY | O_DIRECTORY)
-    try Syscalls.call("sync the file system of", path) { syncfs(directory.descriptor) }
+    try Syscalls.call(
+      FileCall(operation: "sync the file system of", path: path, site: "\(file):\(line)")
+    ) { syncfs(directory.descriptor) }
   }
 
   /// Whether anything is at `path`; a dangling symbolic link counts.
@@ -69,12 +75,14 @@ public enum Directory {
 
   /// Moves `old` to `new`, replacing what is there; both on one file system.
   public static func rename(_ old: String, to new: String) throws(SystemError) {
-    try Syscalls.call("rename", old) { unsafe Glibc.rename(old, new) }
+    try Syscalls.call(FileCall(operation: "rename", path: old, target: new)) {
+      unsafe Glibc.rename(old, new)
+    }
   }
 
   /// Moves `old` to `new`; fails with `EEXIST` where something is there.
   public static func renameWithoutReplacing(_ old: String, to new: String) throws(SystemError) {
-    try Syscalls.call("rename", old) {
+    try Syscalls.call(FileCall(operation: "rename", path: old, target: new)) {
       unsafe renameat2(AT_FDCWD, old, AT_FDCWD, new, UInt32(RENAME_WITHOUT_REPLACING))
     }
   }

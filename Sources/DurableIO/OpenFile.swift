@@ -10,9 +10,9 @@ public final class OpenFile: Sendable {
   /// Opens `path` with the flags of open(2); `O_CLOEXEC` is added.
   public init(_ path: String, flags: Int32, mode: UInt32 = 0o644) throws(SystemError) {
     self.path = path
-    descriptor = try Syscalls.call("open", path) {
-      unsafe open(path, flags | O_CLOEXEC, mode)
-    }
+    descriptor = try Syscalls.call(
+      FileCall(operation: "open", path: path, creates: flags & O_CREAT != 0)
+    ) { unsafe open(path, flags | O_CLOEXEC, mode) }
   }
 
   /// Opens `path` for reading.
@@ -93,12 +93,17 @@ public final class OpenFile: Sendable {
 
   /// Cuts the file to `size` bytes.
   public func truncate(to size: Int) throws(SystemError) {
-    try Syscalls.call("truncate", path) { ftruncate(descriptor, size) }
+    try Syscalls.call(
+      FileCall(operation: "truncate", path: path, descriptor: descriptor, size: size)
+    ) { ftruncate(descriptor, size) }
   }
 
   /// Returns when the file's content is on the disk.
-  public func sync() throws(SystemError) {
-    try Syscalls.call("sync", path) { fsync(descriptor) }
+  public func sync(_ file: StaticString = #fileID, _ line: Int = #line) throws(SystemError) {
+    try Syscalls.call(
+      FileCall(
+        operation: "sync", path: path, descriptor: descriptor, site: "\(file):\(line)")
+    ) { fsync(descriptor) }
   }
 }
 

@@ -1,46 +1,60 @@
-import CLinux
 import Glibc
 
 /// The seam between this package's state on disk and the kernel: every call that reads or changes
-/// state goes through here, so that tests can make any one of them fail.
+/// state goes through here, so that tests can put a `FileSystem` of their own in between.
 ///
 /// Calls interrupted by a signal are repeated. A failure is a `SystemError` naming the path.
 package enum Syscalls {
-  /// The faults that the calls of the current task meet.
-  @TaskLocal package static var faults: FaultPlan?
+  /// What carries out the calls of the current task; the kernel if nil.
+  @TaskLocal package static var fileSystem: (any FileSystem)?
 
-  /// Makes one call; `body` returns −1 and sets `errno` on failure, as the kernel's calls do.
+  /// Makes one call; `kernel` returns −1 and sets `errno` on failure, as the kernel's calls do.
   @discardableResult
-  static func call<Result: SignedInteger>(
-    _ operation: String, _ path: String, _ body: () -> Result
+  static func call<Result: FixedWidthInteger & SignedInteger>(
+    _ operation: String, _ path: String, _ kernel: () -> Result
   ) throws(SystemError) -> Result {
-    switch faults?.next(operation, path) ?? .proceed {
-    case .proceed: break
-    case .fail(let code), .tear(let code):
-      throw SystemError(operation: operation, path: path, code: code)
-    }
-    while true {
-      let result = body()
-      if result != -1 { return result }
-      if errno != EINTR { throw SystemError(operation: operation, path: path, code: errno) }
-    }
+    try call(FileCall(operation: operation, path: path), kernel)
   }
 
-  /// One `write`, which may write less than asked.
+  /// Makes one call; it is described only to who wants to know.
+  @discardableResult
+  static func call<Result: FixedWidthInteger & SignedInteger>(
+    _ call: @autoclosure () -> FileCall, _ kernel: () -> Result
+  ) throws(SystemError) -> Result {
+    let result = try untilUninterrupted(call) {
+      guard let fileSystem else { return orErrno(Int(kernel())) }
+      return fileSystem.perform(call()) { orErrno(Int(kernel())) }
+    }
+    return Result(result)
+  }
+
+  /// Makes one `write`, which may write less than asked.
   static func write(
     _ descriptor: Int32, _ path: String, _ bytes: UnsafeRawBufferPointer
   ) throws(SystemError) -> Int {
-    switch faults?.next("write", path) ?? .proceed {
-    case .proceed: break
-    case .fail(let code): throw SystemError(operation: "write", path: path, code: code)
-    case .tear(let code):
-      _ = unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count / 2)
-      throw SystemError(operation: "write", path: path, code: code)
+    let call = { FileCall(operation: "write", path: path, descriptor: descriptor) }
+    func kernel(_ bytes: UnsafeRawBufferPointer) -> Int {
+      unsafe orErrno(Glibc.write(descriptor, bytes.baseAddress, bytes.count))
     }
-    while true {
-      let written = unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
-      if written != -1 { return written }
-      if errno != EINTR { throw SystemError(operation: "write", path: path, code: errno) }
+    return try untilUninterrupted(call) {
+      guard let fileSystem else { return unsafe kernel(bytes) }
+      return unsafe fileSystem.write(call(), bytes) { unsafe kernel($0) }
     }
   }
+
+  private static func untilUninterrupted(
+    _ call: () -> FileCall, _ make: () -> Int
+  ) throws(SystemError) -> Int {
+    while true {
+      let result = make()
+      if result >= 0 { return result }
+      if -result != EINTR {
+        let call = call()
+        throw SystemError(
+          operation: call.operation, path: call.path, code: Int32(truncatingIfNeeded: -result))
+      }
+    }
+  }
+
+  private static func orErrno(_ result: Int) -> Int { result == -1 ? -Int(errno) : result }
 }

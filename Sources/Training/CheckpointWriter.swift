@@ -4,6 +4,7 @@
 /// One write is under way at a time; the next one waits for it. A failure is thrown by the next
 /// `write` or by `finish`, and never lost.
 
+import DurableIO
 public import ModelFiles
 public import StrictJSON
 import TensorCore
@@ -24,9 +25,10 @@ public final class CheckpointWriter {
     copy?.copy(from: state)
     let copy = self.copy ?? TrainingState(copying: state)
     self.copy = copy
-    underWay = thread.run { [store, copy] in
-      Result { () throws(ModelFileError) in
-        try copy.write(to: store, note: note)
+    underWay = thread.run { [store, copy, fileSystem = Syscalls.fileSystem] in
+      // A task's values do not reach a thread by themselves.
+      Syscalls.$fileSystem.withValue(fileSystem) {
+        Result { () throws(ModelFileError) in try copy.write(to: store, note: note) }
       }
     }
   }

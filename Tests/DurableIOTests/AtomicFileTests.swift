@@ -32,10 +32,29 @@ import Testing
     #expect(calls >= 5, "open, write, sync, rename and the directory's sync were met")
   }
 
+  /// A signal, or a kernel that takes less than it was given, is nobody's business.
+  @Test(arguments: [FaultPlan.Fault.failure(EINTR), .shortWrite], [false, true])
+  func interruptionsAndShortWritesAreInvisible(fault: FaultPlan.Fault, forEver: Bool) throws {
+    let content = (0..<1000).map { UInt8(truncatingIfNeeded: $0) }
+    let calls = try forEachCall(
+      fault, forEver: forEver, prepare: { _ in },
+      {
+        try AtomicFile.write(content, to: $0("state"))
+        try AppendLog($0("log")).append("line")
+      },
+      check: { folder, result in
+        _ = try result.get()
+        #expect(try readFile(folder("state")) == content)
+        #expect(try AppendLog.lines(of: folder("log")) == ["line"])
+        #expect(try Directory.names(in: folder.path) == ["log", "state"])
+      })
+    #expect(calls > 10)
+  }
+
   @Test func syncsTheContentBeforeTheNameAndTheNameBeforeReturning() throws {
     let folder = try TemporaryFolder()
     let plan = FaultPlan()
-    try Syscalls.$faults.withValue(plan) { try AtomicFile.write("x", to: folder("a")) }
+    try Syscalls.$fileSystem.withValue(plan) { try AtomicFile.write("x", to: folder("a")) }
     #expect(plan.calls.map(\.operation) == ["open", "write", "sync", "rename", "open", "sync"])
     #expect(plan.calls.last?.path == folder.path)
     #expect(plan.calls[2].path == plan.calls[3].path)

@@ -117,7 +117,7 @@ struct HeldOutTests {
     while struck {
       try jobs.add(id, work)
       let plan = FaultPlan(at: 61 * (id - 2) + 5, .crash)
-      try Syscalls.$faults.withValue(plan) { _ = try jobs.run(id) }
+      try Syscalls.$fileSystem.withValue(plan) { _ = try jobs.run(id) }
       struck = plan.struck
       #expect(try jobs.run(id).code == WorkerExit.finished)
       for file in Self.files {

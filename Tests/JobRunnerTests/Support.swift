@@ -124,7 +124,7 @@ final class Jobs {
       },
       log: { line in log.withLock { $0.append(line) } })
     let code = worker.run()
-    let lines = try Syscalls.$faults.withValue(nil) {
+    let lines = try Syscalls.$fileSystem.withValue(nil) {
       String(decoding: try readFile(messages), as: UTF8.self)
     }
     return Run(

@@ -194,7 +194,7 @@ struct TrainJobTests {
     while struck {
       try jobs.add(id, work)
       let plan = FaultPlan(at: 13 * (id - 2) + (fault == .crash ? 0 : 6), fault)
-      let run = try Syscalls.$faults.withValue(plan) { try jobs.run(id) }
+      let run = try Syscalls.$fileSystem.withValue(plan) { try jobs.run(id) }
       struck = plan.struck
       #expect(run.code == (struck ? WorkerExit.stopped : WorkerExit.finished))
       #expect(run.messages.last != .stopped, "it was not asked to")

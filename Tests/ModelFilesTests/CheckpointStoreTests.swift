@@ -94,7 +94,7 @@ struct CheckpointStoreTests {
         let store = try CheckpointStore(path: folder)
         for step in 1...2 { try write(step, to: store) }
         let plan = FaultPlan(at: call, fault)
-        let result = Syscalls.$faults.withValue(plan) { Result { try write(3, to: store) } }
+        let result = Syscalls.$fileSystem.withValue(plan) { Result { try write(3, to: store) } }
         struck = plan.struck
         var problems: [String] = []
         let found = try newest(in: try CheckpointStore(path: folder), problems: &problems)

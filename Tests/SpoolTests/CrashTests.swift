@@ -47,7 +47,7 @@ import Testing
       let spool = try prepare()
       var admission = try spool.admission()
       let plan = FaultPlan(at: index, .crash)
-      _ = Syscalls.$faults.withValue(plan) { admission.scan() }
+      _ = Syscalls.$fileSystem.withValue(plan) { admission.scan() }
       try spool.startDaemon()
       try expectAllSettled(spool)
       if !plan.struck { break }
@@ -62,8 +62,8 @@ import Testing
     for pair in 0..<60 {
       let spool = try prepare()
       var admission = try spool.admission()
-      _ = Syscalls.$faults.withValue(FaultPlan(at: 3 * pair, .crash)) { admission.scan() }
-      Syscalls.$faults.withValue(FaultPlan(at: 37 * pair % 180, .crash)) {
+      _ = Syscalls.$fileSystem.withValue(FaultPlan(at: 3 * pair, .crash)) { admission.scan() }
+      Syscalls.$fileSystem.withValue(FaultPlan(at: 37 * pair % 180, .crash)) {
         _ = try? spool.startDaemon()
       }
       try spool.startDaemon()
@@ -80,7 +80,7 @@ import Testing
       let spool = try prepare()
       var admission = try spool.admission()
       let plan = FaultPlan(at: index, .failure(codes[index % codes.count]))
-      let first = Syscalls.$faults.withValue(plan) { admission.scan() }
+      let first = Syscalls.$fileSystem.withValue(plan) { admission.scan() }
       let later = admission.scan()
       #expect(later.compactMap(\.blocked).isEmpty)
       let outcomes = first + later
@@ -102,7 +102,7 @@ import Testing
     try spool.drop("submit-\(Self.token).json", jobFile("job"))
     var admission = try spool.admission()
     let plan = FaultPlan()
-    #expect(Syscalls.$faults.withValue(plan) { admission.scan() }.count == 1)
+    #expect(Syscalls.$fileSystem.withValue(plan) { admission.scan() }.count == 1)
     let calls = plan.calls.map { call in
       // A temporary stands for the file it becomes.
       let parts = call.path.dropFirst(spool.root.count + 1).split(separator: "/")

@@ -93,7 +93,7 @@ import Testing
       try spool.drop("extend.json", commandFile("extend", 1, ", \"steps\": 20"))
       var admission = try spool.admission()
       let plan = FaultPlan(at: index, fault)
-      var outcomes = Syscalls.$faults.withValue(plan) { admission.scan() }
+      var outcomes = Syscalls.$fileSystem.withValue(plan) { admission.scan() }
       if fault != .crash {
         outcomes += admission.scan()
         #expect(outcomes.compactMap(\.revived).count == 1, "it is reported once")

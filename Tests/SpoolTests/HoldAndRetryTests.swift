@@ -117,7 +117,7 @@ import Testing
       try spool.drop("d.json", commandFile("priority", 4, #", "priority": 9"#))
       var admission = try spool.admission()
       let plan = FaultPlan(at: index, fault)
-      var outcomes = Syscalls.$faults.withValue(plan) { admission.scan() }
+      var outcomes = Syscalls.$fileSystem.withValue(plan) { admission.scan() }
       if fault != .crash {
         outcomes += admission.scan()
         #expect(outcomes.filter(\.isFinal).count == 4, "each is reported once")

@@ -75,7 +75,7 @@ import Testing
       guard let file = try? OpenFile(path, flags: O_WRONLY) else { return }
       try? file.write(Array(jobFile("new").utf8))
     }
-    let outcomes = Syscalls.$faults.withValue(meddler) { admission.scan() }
+    let outcomes = Syscalls.$fileSystem.withValue(meddler) { admission.scan() }
     #expect(outcomes.count == 1 && outcomes.first?.wait != nil)
     #expect(admission.scan().first?.admitted?.spec.name == "new")
   }
@@ -99,7 +99,7 @@ import Testing
       }
     }
     var admission = try spool.admission()
-    let outcomes = Syscalls.$faults.withValue(meddler) { admission.scan() }
+    let outcomes = Syscalls.$fileSystem.withValue(meddler) { admission.scan() }
     #expect(outcomes.count == (new == "nothing" ? 0 : 1))
     #expect((outcomes.first?.admitted != nil) == (new == "job"))
     #expect((outcomes.first?.command != nil) == (new == "command"))
@@ -117,7 +117,7 @@ import Testing
     func scan() -> [Admission.Outcome] {
       let plan = FaultPlan(at: 3, .failure(EACCES))
       defer { #expect(plan.calls[3].description == "open \(spool.layout.drop)/job.json") }
-      return Syscalls.$faults.withValue(plan) { admission.scan() }
+      return Syscalls.$fileSystem.withValue(plan) { admission.scan() }
     }
     #expect(scan().first?.wait != nil)
     spool.passTime(seconds: 60)

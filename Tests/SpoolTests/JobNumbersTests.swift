@@ -22,7 +22,7 @@ import Testing
     var seen: [Int] = []
     for index in stride(from: 0, to: 120, by: 3) {
       try spool.drop("job.json", jobFile("job"))
-      Syscalls.$faults.withValue(FaultPlan(at: index, .crash)) {
+      Syscalls.$fileSystem.withValue(FaultPlan(at: index, .crash)) {
         guard var admission = try? spool.admission() else { return }
         _ = admission.scan()
       }

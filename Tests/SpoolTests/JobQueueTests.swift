@@ -10,7 +10,9 @@ import Testing
     let spool = try TestSpool()
     try spool.queue.add(QueueEntry(id: 3), to: .queued)
     let plan = FaultPlan()
-    try Syscalls.$faults.withValue(plan) { try spool.queue.move(3, from: .queued, to: .running) }
+    try Syscalls.$fileSystem.withValue(plan) {
+      try spool.queue.move(3, from: .queued, to: .running)
+    }
     #expect(plan.calls.filter { $0.operation == "rename" }.count == 1)
     #expect(!plan.calls.contains { $0.operation == "write" })
     #expect(
@@ -24,7 +26,7 @@ import Testing
     let spool = try TestSpool()
     try spool.queue.add(QueueEntry(id: 3), to: .queued)
     let plan = FaultPlan()
-    try Syscalls.$faults.withValue(plan) {
+    try Syscalls.$fileSystem.withValue(plan) {
       try spool.queue.move(QueueEntry(id: 3), from: .queued, to: .running)
       _ = try spool.queue.find(3)
     }
@@ -78,7 +80,7 @@ import Testing
       let spool = try TestSpool(onDisk: false)
       try spool.queue.add(old, to: .running)
       let plan = FaultPlan(at: index, fault)
-      Syscalls.$faults.withValue(plan) {
+      Syscalls.$fileSystem.withValue(plan) {
         _ = try? spool.queue.move(new, from: .running, to: .deferred)
       }
       let states = try JobState.allCases.filter { try !spool.queue.ids(in: $0).isEmpty }

@@ -70,7 +70,7 @@ import Testing
       let token = try Submission.submit(file, to: spool.layout)
       var admission = try spool.admission()
       let plan = FaultPlan(at: index, fault)
-      Syscalls.$faults.withValue(plan) {
+      Syscalls.$fileSystem.withValue(plan) {
         if !admission.scan().compactMap(\.command).isEmpty {
           _ = try? JobRemoval(spool.layout).finish(2)
         }

@@ -88,7 +88,7 @@ import Testing
       }
       var admission = try spool.admission()
       let plan = FaultPlan(at: index, fault)
-      _ = Syscalls.$faults.withValue(plan) { admission.scan() }
+      _ = Syscalls.$fileSystem.withValue(plan) { admission.scan() }
       if fault != .crash { _ = admission.scan() }
       try spool.startDaemon()
       let job = try #require(try spool.jobs()["job"])
@@ -147,7 +147,7 @@ import Testing
     _ = admission.scan()
     try spool.drop("b.json", jobFile("b", queue: #""after": [{"job": 1}]"#))
     let plan = FaultPlan()
-    _ = Syscalls.$faults.withValue(plan) { admission.scan() }
+    _ = Syscalls.$fileSystem.withValue(plan) { admission.scan() }
     let lists = plan.calls.filter { $0.operation == "list" }.map(\.path)
     #expect(!lists.contains(spool.layout.jobs))
     #expect(!lists.contains { $0.hasPrefix(spool.layout.state + "/queue") })
@@ -166,7 +166,7 @@ import Testing
         let token = try Submission.submit(Array(file.utf8), to: spool.layout)
         var admission = try spool.admission()
         let plan = FaultPlan(at: index, fault)
-        _ = Syscalls.$faults.withValue(plan) { admission.scan() }
+        _ = Syscalls.$fileSystem.withValue(plan) { admission.scan() }
         try spool.startDaemon()
         #expect(try Submission.outcome(of: token, in: spool.layout) == .accepted(job: 0))
         let pause = try spool.reader.pause()

@@ -122,7 +122,7 @@ import Testing
       try requestCancellation(spool, 3)
       try Directory.create(spool.layout.jobDirectory(4).results)
       let plan = FaultPlan(at: index, .crash)
-      Syscalls.$faults.withValue(plan) { _ = try? spool.startDaemon() }
+      Syscalls.$fileSystem.withValue(plan) { _ = try? spool.startDaemon() }
       try spool.startDaemon()
       let jobs = try spool.jobs()
       #expect(jobs.count == 4)

@@ -52,7 +52,7 @@ import Testing
     while true {
       let spool = try TestSpool(onDisk: false)
       let plan = FaultPlan(at: index, fault)
-      let token = Syscalls.$faults.withValue(plan) {
+      let token = Syscalls.$fileSystem.withValue(plan) {
         try? Submission.submit(Array(jobFile("job").utf8), to: spool.layout)
       }
       spool.passTime(seconds: 60)

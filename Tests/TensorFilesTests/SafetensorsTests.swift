@@ -123,7 +123,7 @@ import Testing
     var calls = 0
     while true {
       let plan = FaultPlan(at: calls, .failure(ENOSPC))
-      let result = Syscalls.$faults.withValue(plan) {
+      let result = Syscalls.$fileSystem.withValue(plan) {
         Result { try writeSafetensors(to: folder("x"), tensors: [tensor]) }
       }
       if !plan.struck { break }
