@@ -43,6 +43,7 @@ install: share
 	sed 's|=/usr/|=$(PREFIX)/|' systemd/ddpmd.service >$(DESTDIR)$(UNITDIR)/ddpmd.service
 	install -D -m 644 systemd/ddpmd.sysusers $(TO)/lib/sysusers.d/ddpmd.conf
 	install -D -m 644 systemd/ddpmd.tmpfiles $(TO)/lib/tmpfiles.d/ddpmd.conf
+	mkdir -p $(DESTDIR)/etc/ddpmd.conf.d
 	test -e $(DESTDIR)/etc/ddpmd.conf || install -D -m 644 etc/ddpmd.conf $(DESTDIR)/etc/ddpmd.conf
 
 # The same as dpkg-buildpackage, but for where the result goes and that the programs are built as

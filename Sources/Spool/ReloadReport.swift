@@ -13,14 +13,20 @@ public struct ReloadReport: Equatable, Sendable {
   public var readAt: Int
   /// What holds since then and did not before, a sentence a key.
   public var changes: [String]
+  /// What does not hold yet, or not because it stands elsewhere as well, a sentence each.
+  public var notes: [String]
   /// What is wrong with the configuration: all stays as it was.
   public var problems: [String]
 
   /// A report.
-  public init(file: String?, readAt: Int, changes: [String] = [], problems: [String] = []) {
+  public init(
+    file: String?, readAt: Int, changes: [String] = [], notes: [String] = [],
+    problems: [String] = []
+  ) {
     self.file = file
     self.readAt = readAt
     self.changes = changes
+    self.notes = notes
     self.problems = problems
   }
 
@@ -36,6 +42,7 @@ public struct ReloadReport: Equatable, Sendable {
     [
       "file": file.map { .string($0) } ?? nil, "read_monotonic_usec": .integer(readAt),
       "changes": .array(changes.map { .string($0) }),
+      "notes": .array(notes.map { .string($0) }),
       "problems": .array(problems.map { .string($0) }),
     ]
   }
@@ -49,6 +56,6 @@ public struct ReloadReport: Equatable, Sendable {
     }
     self.init(
       file: json["file"]?.string, readAt: readAt, changes: sentences("changes"),
-      problems: sentences("problems"))
+      notes: sentences("notes"), problems: sentences("problems"))
   }
 }

@@ -12,6 +12,17 @@ public func availableProcessors() -> Int {
   return max(1, mask.reduce(0) { $0 + $1.nonzeroBitCount })
 }
 
+/// The environment that this process was started with.
+public func processEnvironment() -> [String: String] {
+  let variables = (try? readFile("/proc/self/environ"))?.split(separator: 0) ?? []
+  let pairs = variables.compactMap { variable -> (String, String)? in
+    let text = String(decoding: variable, as: UTF8.self)
+    guard let equals = text.firstIndex(of: "=") else { return nil }
+    return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+  }
+  return Dictionary(pairs) { first, _ in first }
+}
+
 /// `path` without links and relative parts; below the current directory where it is relative and
 /// does not exist yet.
 public func absolutePath(_ path: String) -> String {

@@ -5,39 +5,25 @@ import Logging
 import Spool
 import StrictJSON
 
-/// Where a daemon's configuration comes from.
-public struct ConfigurationSource: Sendable {
-  /// The file that people are told of.
-  public let file: String
-  /// Reads all of it.
-  public let read: @Sendable () throws(ConfigurationError) -> Configuration
-
-  /// A source named `file`.
-  public init(
-    file: String, read: @escaping @Sendable () throws(ConfigurationError) -> Configuration
-  ) {
-    self.file = file
-    self.read = read
-  }
-}
-
 extension Supervisor {
   /// Reads the configuration and does from now on what it says: wholly, or if anything is wrong
   /// with it not at all.
   ///
   /// - policy: What has been decided so far.
   func reload(_ policy: SchedulingPolicy) -> [Event] {
-    guard let source = setup.source else { return [.reloaded(policy)] }
-    var report = ReloadReport(file: source.file, readAt: ReloadReport.now())
+    var report = ReloadReport(file: setup.source.file, readAt: ReloadReport.now())
     var policy = policy
     do throws(ConfigurationError) {
-      let new = try source.read()
-      report.changes = new.changes(from: setup.configuration)
+      let effective = try setup.source.read()
+      let (old, new) = (setup.configuration, effective.configuration)
+      report.changes = new.changes(from: old)
+      report.notes = effective.overridden + lateChanges(old, new)
       setup.configuration = new
       setup.log.logLevel = new.logLevel
       policy.adopt(new)
       admission.policy.authority = CommandAuthority(administrators: new.adminGroup)
-      let changes = report.changes.isEmpty ? "no change" : report.changes.joined(separator: "; ")
+      let said = report.changes + report.notes
+      let changes = said.isEmpty ? "no change" : said.joined(separator: "; ")
       setup.log.notice("the configuration was read again: \(changes)")
     } catch {
       report.problems = error.problems
@@ -45,6 +31,20 @@ extension Supervisor {
     }
     publish(report)
     return [.reloaded(policy)]
+  }
+
+  /// What does not take effect at once.
+  private func lateChanges(_ old: Configuration, _ new: Configuration) -> [String] {
+    if workers.isEmpty { return [] }
+    var notes: [String] = []
+    let most = [old, new].map { $0.mostThreads(processors: setup.processors) }
+    if most[0] < most[1] {
+      notes.append("jobs that run have at most \(most[0]) thread(s) until they are started again")
+    }
+    if old.memoryLimit != new.memoryLimit {
+      notes.append("jobs that run keep their memory_limit until they are started again")
+    }
+    return notes
   }
 
   /// Lets whoever waits for it know what became of the configuration.

@@ -22,8 +22,8 @@ public struct SupervisorSetup: Sendable {
   public var configuration: Configuration
   /// The absolute path of `ddpm-worker`.
   public var worker: String
-  /// Where the configuration can be read anew; nil if there is no such place.
-  public var source: ConfigurationSource?
+  /// What the configuration is read from when it is read anew.
+  public var source: ConfigurationSource
   /// The processors that the workers divide among them.
   public var processors: Int
   /// Who is told how the daemon is.
@@ -33,7 +33,7 @@ public struct SupervisorSetup: Sendable {
 
   /// A setup for the daemon of `layout`.
   public init(
-    layout: SpoolLayout, configuration: Configuration, source: ConfigurationSource? = nil,
+    layout: SpoolLayout, configuration: Configuration, source: ConfigurationSource,
     worker: String, processors: Int, log: Logger
   ) {
     self.layout = layout
@@ -138,7 +138,7 @@ public final class Supervisor {
     watchDrop()
     // What an earlier daemon was kept from.
     show(nil)
-    publish(ReloadReport(file: setup.source?.file, readAt: ReloadReport.now()))
+    publish(ReloadReport(file: setup.source.file, readAt: ReloadReport.now()))
     var exits = handle(.began)
     while !exits {
       for event in sleep() where handle(event) { exits = true }

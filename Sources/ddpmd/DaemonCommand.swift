@@ -35,23 +35,32 @@ struct DaemonCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       """
-      Read the configuration from FILE. Default: \(standardConfiguration) for the machine's own \
-      spool, else none.
+      Read the configuration from FILE and then from FILE.d/*.conf. Default: \
+      \(standardConfiguration) for the machine's own spool, else none.
       """,
       valueName: "file"))
   var config: String?
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Set a key of the configuration, whatever its files and the environment (DDPMD_KEY=value) \
+      say; may be repeated.
+      """, valueName: "key=value"))
+  var set: [String] = []
+
   @Option(help: "The program that runs a job; by default ddpm-worker beside ddpmd.")
   var worker: String?
 
-  @Flag(help: "Check the configuration file and exit.")
+  @Flag(help: "Check the configuration, print every value and where it stands, and exit.")
   var checkConfig = false
 
   func run() throws {
     let root = try findRoot()
     let source = configurationSource(isStandard: root == nil)
-    let configuration = try read(source)
-    if checkConfig { return }
+    let effective = try read(source)
+    if checkConfig { return print(effective.listing, terminator: "") }
+    let configuration = effective.configuration
     let processors = availableProcessors()
     let log = Logger(label: "ddpmd") { _ in ServiceLog(logLevel: configuration.logLevel) }
     let layout = root.map { SpoolLayout(root: absolutePath($0)) } ?? .system
@@ -62,7 +71,7 @@ struct DaemonCommand: ParsableCommand {
     let supervisor: Supervisor
     do {
       supervisor = try Supervisor(
-        setup, requests: try SignalRequests(hangupReloads: source != nil))
+        setup, requests: try SignalRequests(hangupReloads: source.file != nil))
     } catch {
       throw fail(75, "\(error)")
     }
@@ -81,23 +90,20 @@ struct DaemonCommand: ParsableCommand {
     return folder.isEmpty ? nil : folder
   }
 
-  /// Where the configuration is read, and read again; nil: nowhere.
+  /// What the configuration is read from, and read again.
   ///
   /// - isStandard: whether the machine's configuration holds where no other is named.
-  private func configurationSource(isStandard: Bool) -> ConfigurationSource? {
-    guard config != nil || isStandard else { return nil }
-    let isRequired = config != nil
-    let file = config.map(absolutePath) ?? standardConfiguration
-    return ConfigurationSource(file: file) { () throws(ConfigurationError) in
-      try Configuration(file: file, isRequired: isRequired)
-    }
+  private func configurationSource(isStandard: Bool) -> ConfigurationSource {
+    ConfigurationSource(
+      file: config.map(absolutePath) ?? (isStandard ? standardConfiguration : nil),
+      isRequired: config != nil, environment: processEnvironment(), assignments: set)
   }
 
-  private func read(_ source: ConfigurationSource?) throws -> Configuration {
-    do throws(ConfigurationError) {
-      return try source?.read() ?? Configuration()
+  private func read(_ source: ConfigurationSource) throws -> EffectiveConfiguration {
+    do {
+      return try source.read()
     } catch {
-      throw fail(78, error.description)
+      throw fail(78, "\(error)")
     }
   }
 

@@ -156,9 +156,16 @@ import Testing
     }
     try folder.write("conf", "max_workers = 1\n")
     let daemon = try Program(
-      "ddpmd", ["--check-config", "--config", folder.path + "/conf"],
-      output: folder.path + "/output")
+      "ddpmd", ["--check-config", "--config", folder.path + "/conf", "--set", "threads=3"],
+      environment: ["DDPMD_STOP_GRACE": "5 s"], output: folder.path + "/output")
     #expect(try await daemon.end() == 0)
+    let lines = daemon.text.split(separator: "\n")
+    for (setting, place) in [
+      ("max_workers = 1", "\(folder.path)/conf:1"), ("threads = 3", "--set"),
+      ("stop_grace = 5 s", "DDPMD_STOP_GRACE in the environment"), ("log_level = info", "default"),
+    ] {
+      #expect(lines.contains { $0.hasPrefix(setting + " ") && $0.hasSuffix(" # \(place)") })
+    }
   }
 
   @Test func aSecondDaemonLeavesTheFirstAlone() async throws {

@@ -49,10 +49,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (
-      "max_worker = 1",
-      "unknown key \"max_worker\"; the keys are admin_group, crash_limit, log_level"
-    ),
+    ("max_worker = 1", "unknown key \"max_worker\"; did you mean \"max_workers\"?"),
+    ("speed = 9", "unknown key \"speed\"; the keys are admin_group, crash_limit"),
     ("max_workers = 0", "max_workers is \"0\"; allowed: an integer from 1 to 64"),
     ("max_workers = 1 2", "max_workers is \"1 2\""), ("max_workers = +1", "max_workers is \"+1\""),
     ("max_workers", "\"max_workers\" is not of the form key = value"),
@@ -88,11 +86,9 @@ import Testing
 
   @Test func aMissingFileIsAnErrorOnlyIfItWasAskedFor() throws {
     #expect(
-      try Configuration(file: "/nowhere/ddpmd.conf", isRequired: false) == Configuration())
-    #expect(throws: ConfigurationError.self) {
-      try Configuration(file: "/nowhere/ddpmd.conf", isRequired: true)
-    }
-    #expect(throws: ConfigurationError.self) { try Configuration(file: "/", isRequired: false) }
+      try read("/nowhere/ddpmd.conf", isRequired: false).configuration == Configuration())
+    #expect(throws: ConfigurationError.self) { try read("/nowhere/ddpmd.conf", isRequired: true) }
+    #expect(throws: ConfigurationError.self) { try read("/", isRequired: false) }
   }
 
   /// What is said of a change is what the file would have to say.
@@ -124,5 +120,19 @@ import Testing
       #expect(try side { $0.firstMatch(of: /\ was (.*)/)?.output.1 } == old)
     }
     #expect(new.changes(from: new) == [])
+  }
+
+  private func read(_ file: String, isRequired: Bool) throws -> EffectiveConfiguration {
+    try ConfigurationSource(file: file, isRequired: isRequired).read()
+  }
+}
+
+/// A whole configuration read from one text.
+extension Configuration {
+  init(parsing text: String, file: String) throws {
+    var effective = EffectiveConfiguration()
+    let problems = effective.take(text, file: file)
+    guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+    self = effective.configuration
   }
 }

@@ -97,7 +97,8 @@ final class TestDaemon: Sendable {
 
   init(
     _ spool: TestSpool, maxWorkers: Int = 1, freeSpaceFloor: Int = 0,
-    configuration: Configuration = Configuration(), source: ConfigurationSource? = nil,
+    configuration: Configuration = Configuration(),
+    source: ConfigurationSource = ConfigurationSource(file: nil),
     adjust: (inout SchedulingPolicy) -> Void = { _ in }
   ) throws {
     var policy = SchedulingPolicy()

@@ -110,10 +110,7 @@ import Testing
   @Test(.enabled(if: geteuid() == 0)) func theAdministratorsGroupMayPause() async throws {
     let spool = try TestSpool(worker: Script.finish)
     let daemon = try TestDaemon(
-      spool,
-      source: ConfigurationSource(file: "f") { () throws(ConfigurationError) in
-        try Configuration(parsing: "admin_group = daemon", file: "f")
-      })
+      spool, source: ConfigurationSource(file: nil, assignments: ["admin_group=daemon"]))
     func pauseAsDaemon() async throws -> Bool {
       let name = "pause-\(UInt64.random(in: 0 ... .max)).json"
       let hidden = spool.layout.drop + "/." + name

@@ -12,17 +12,24 @@ import Testing
     let spool = try TestSpool(
       worker: #"echo "$3" > "$1/threads"; "# + Script.workUntilStopped)
     let file = try file("max_workers = 1\n", in: spool)
-    let daemon = try TestDaemon(spool, configuration: try file.read(), source: file)
+    let daemon = try TestDaemon(spool, configuration: try file.read().configuration, source: file)
     let first = try await spool.submitJob("first")
     try await spool.waitFor(first, .running)
     let second = try await spool.submitJob("second")
-    try write("max_workers = 2\nthreads = 7\nlog_level = error\n", to: file)
+    try write(
+      "max_workers = 2\nthreads = 7\nmemory_limit = 1 GiB\nlog_level = error\n", to: file)
 
     let report = try await reload(daemon, spool)
     #expect(
       report.changes == [
         "log_level is error, and was info", "max_workers is 2, and was 1",
+        "memory_limit is 1 GiB, and was none",
         "threads is 7, and was auto",
+      ])
+    #expect(
+      report.notes == [
+        "jobs that run have at most 3 thread(s) until they are started again",
+        "jobs that run keep their memory_limit until they are started again",
       ])
     #expect(report.problems == [] && report.file == file.file)
     try await spool.waitFor(second, .running)
@@ -37,15 +44,17 @@ import Testing
   @Test func aWrongConfigurationChangesNothing() async throws {
     let spool = try TestSpool(worker: Script.workUntilStopped)
     let file = try file("max_workers = 1\n", in: spool)
-    let daemon = try TestDaemon(spool, configuration: try file.read(), source: file)
+    let daemon = try TestDaemon(spool, configuration: try file.read().configuration, source: file)
     let first = try await spool.submitJob("first")
     try await spool.waitFor(first, .running)
     _ = try await spool.submitJob("second")
     try write("max_workers = 2\nthreads = many\n", to: file)
     let report = try await reload(daemon, spool)
     #expect(report.changes == [] && report.problems.count == 1)
-    #expect(report.problems[0].hasPrefix("\(file.file):2: threads is \"many\"; allowed: auto"))
-    #expect(daemon.logged.all.contains { $0.contains("\(file.file):2: threads") })
+    #expect(
+      report.problems[0].hasPrefix("\(spool.root)/ddpmd.conf:2: threads is \"many\"; allowed: auto")
+    )
+    #expect(daemon.logged.all.contains { $0.contains("\(spool.root)/ddpmd.conf:2: threads") })
     #expect(try JobQueue(spool.layout).ids(in: .running) == [first])
     await daemon.stop()
     #expect(daemon.messages.all.filter { $0 == "READY=1" }.count == 2)
@@ -68,16 +77,13 @@ import Testing
   }
 
   private func file(_ text: String, in spool: TestSpool) throws -> ConfigurationSource {
-    let path = spool.root + "/ddpmd.conf"
-    let source = ConfigurationSource(file: path) { () throws(ConfigurationError) in
-      try Configuration(file: path, isRequired: true)
-    }
+    let source = ConfigurationSource(file: spool.root + "/ddpmd.conf")
     try write(text, to: source)
     return source
   }
 
   private func write(_ text: String, to source: ConfigurationSource) throws {
-    try AtomicFile.write(text, to: source.file)
+    try AtomicFile.write(text, to: #require(source.file))
   }
 
   private func text(_ path: String) throws -> String {

@@ -59,6 +59,7 @@ struct Reload: ParsableCommand {
       throw Refusal(problems + "\nddpmd goes on as before", Exit.wrongConfiguration)
     }
     for change in report.changes { print(change) }
+    for note in report.notes { say(note) }
     if report.changes.isEmpty { say("nothing has changed in \(report.file ?? "")") }
   }
 }
