@@ -9,15 +9,18 @@ public enum Directory {
   /// Makes `path` and the directories above it where missing, and syncs their parents.
   ///
   /// - mode: permission bits of new directories, before the umask.
-  public static func create(_ path: String, mode: UInt32 = 0o755) throws(SystemError) {
+  /// - synced: false leaves that to a `FileSystemSync`.
+  public static func create(
+    _ path: String, mode: UInt32 = 0o755, synced: Bool = true
+  ) throws(SystemError) {
     if try exists(path) { return }
     let parent = splitPath(path).directory
-    try create(parent, mode: mode)
+    try create(parent, mode: mode, synced: synced)
     do {
       try Syscalls.call("make the directory", path) { unsafe mkdir(path, mode) }
     } catch  where error.isAlreadyThere {
     }
-    try sync(parent)
+    if synced { try sync(parent) }
   }
 
   /// The names in `path`, sorted, without `.` and `..`.
@@ -47,17 +50,6 @@ public enum Directory {
     _ path: String, _ file: StaticString = #fileID, _ line: Int = #line
   ) throws(SystemError) {
     try OpenFile(path, flags: O_RDONLY | O_DIRECTORY).sync(file, line)
-  }
-
-  /// Returns when all that was written to the file system of `path` is on the disk: cheaper than
-  /// one sync for each of many files, which may then be written with `synced: false`.
-  public static func syncFileSystem(
-    of path: String, _ file: StaticString = #fileID, _ line: Int = #line
-  ) throws(SystemError) {
-    let directory = try OpenFile(path, flags: O_RDONLY | O_DIRECTORY)
-    try Syscalls.call(
-      FileCall(operation: "sync the file system of", path: path, site: "\(file):\(line)")
-    ) { syncfs(directory.descriptor) }
   }
 
   /// Whether anything is at `path`; a dangling symbolic link counts.

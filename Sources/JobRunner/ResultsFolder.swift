@@ -15,6 +15,7 @@ struct ResultsFolder {
   static let schema = "ddpm.manifest/1"
 
   private let directory: JobDirectory
+  private let sync: FileSystemSync
 
   /// Whether the job's results are published: it is done.
   static func isPublished(_ directory: JobDirectory) throws(SystemError) -> Bool {
@@ -25,7 +26,8 @@ struct ResultsFolder {
   /// `kept` names stays; all else would be made again.
   init(_ directory: JobDirectory, keeping kept: Set<String> = []) throws(SystemError) {
     self.directory = directory
-    try Directory.create(path)
+    try Directory.create(directory.resultsInProgress)
+    sync = try FileSystemSync(directory.resultsInProgress)
     for name in try Directory.names(in: path) where !kept.contains(name) {
       try Directory.removeTree("\(path)/\(name)")
     }
@@ -57,7 +59,7 @@ struct ResultsFolder {
       "files": .array(files),
     ]
     try AtomicFile.write(manifest.serialized(pretty: true) + "\n", to: path + "/manifest.json")
-    try Directory.syncFileSystem(of: path)
+    try sync.finish()
     try Directory.renameWithoutReplacing(path, to: directory.results)
     try Directory.sync(directory.path)
   }

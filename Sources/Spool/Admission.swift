@@ -33,14 +33,6 @@ public struct Admission {
     /// The machine is at fault, in a sentence; the file (every job, if `name` is nil) stays where
     /// it is.
     case blocked(name: String?, reason: String)
-
-    /// Whether the file has come to its end.
-    public var isFinal: Bool {
-      switch self {
-      case .admitted, .commanded, .revived, .repeated, .rejected: true
-      case .waiting, .blocked: false
-      }
-    }
   }
 
   /// What admission can be told.
@@ -63,6 +55,8 @@ public struct Admission {
   public var policy: Policy
   private let clock: @Sendable () -> Timestamp
   private var numbers: JobNumbers
+  /// What was in `drop/` when it was last looked at and has not been taken, in the order of arrival.
+  private var backlog: ArraySlice<String> = []
 
   /// Opens the spool's way in.
   ///
@@ -84,14 +78,24 @@ public struct Admission {
 
   /// Looks at everything in `claim/` and `drop/`, there in the order in which it arrived.
   ///
-  /// - limit: After bringing so many files in `drop/` to their end it leaves the rest to the next
-  ///   scan, so that a flood of files does not keep the daemon from everything else.
+  /// - limit: It takes at most so many files from `drop/`, and leaves the rest to the next scan, so
+  ///   that a flood of files does not keep the daemon from everything else.
   public mutating func scan(atMost limit: Int = .max) -> [Outcome] {
-    finishClaims()
-      + forEach(
-        Self.arrivals, in: layout.drop, atMost: limit
-      ) { (admission, name) throws(SystemError) in try admission.take(name) }
+    let outcomes = finishClaims()
+    if backlog.isEmpty {
+      do {
+        backlog = try Self.arrivals(in: layout.drop)[...]
+      } catch {
+        return outcomes + [.blocked(name: nil, reason: error.description)]
+      }
+    }
+    let names = backlog.prefix(limit)
+    backlog.removeFirst(names.count)
+    return outcomes + take(Array(names))
   }
+
+  /// Whether the last scan has left files to the next one.
+  public var isBehind: Bool { !backlog.isEmpty }
 
   /// The names in `drop` that may be looked at, by the time of their last change: the kernel's,
   /// which nobody can set. Those of one tick of its clock are in the order of their names.
@@ -107,59 +111,87 @@ public struct Admission {
 
   /// Settles what a crash, or a machine at fault, left in `claim/`.
   public mutating func finishClaims() -> [Outcome] {
-    forEach(Directory.names, in: layout.claim) { (admission, name) throws(SystemError) in
-      try admission.settle(ClaimName(name))
-    }
-  }
-
-  /// Brings files to their end one by one; trouble with one does not hold up the others.
-  private mutating func forEach(
-    _ list: (String) throws(SystemError) -> [String], in directory: String,
-    atMost limit: Int = .max,
-    _ body: (inout Admission, String) throws(SystemError) -> Outcome?
-  ) -> [Outcome] {
-    let names: [String]
     do {
-      names = try list(directory)
+      return settle(try Directory.names(in: layout.claim).map(ClaimName.init))
     } catch {
       return [.blocked(name: nil, reason: error.description)]
     }
-    var outcomes: [Outcome] = []
-    var room = limit
-    for name in names {
-      guard room > 0 else { break }
-      do {
-        guard let outcome = try body(&self, name) else { continue }
-        outcomes.append(outcome)
-        if outcome.isFinal { room -= 1 }
-      } catch {
-        outcomes.append(.blocked(name: ClaimName(name).name, reason: error.description))
-      }
-    }
-    return outcomes
   }
 
-  /// Brings the file `name` in `drop/` to its end; nil if it is gone.
-  private mutating func take(_ name: String) throws(SystemError) -> Outcome? {
+  /// Brings the files of these names in `drop/` to their end, together; trouble with one does not
+  /// hold up the others.
+  private mutating func take(_ names: [String]) -> [Outcome] {
+    var outcomes: [Outcome] = []
+    var wanted: [(name: String, needsNumber: Bool)] = []
+    for name in names {
+      do {
+        switch try look(at: name) {
+        case .claimable(let needsNumber): wanted.append((name, needsNumber))
+        case .settled(let outcome): outcomes.append(outcome)
+        case .vanished: continue
+        }
+      } catch {
+        outcomes.append(.blocked(name: name, reason: error.description))
+      }
+    }
+    var claims: [ClaimName] = []
+    do {
+      try numbers.reserve(wanted.count { $0.needsNumber })
+    } catch {
+      return outcomes + wanted.map { .blocked(name: $0.name, reason: error.description) }
+    }
+    for (name, needsNumber) in wanted {
+      do {
+        if let claim = try claim(name, needsNumber: needsNumber) { claims.append(claim) }
+      } catch {
+        outcomes.append(.blocked(name: name, reason: error.description))
+      }
+    }
+    do {
+      if !claims.isEmpty {
+        try Directory.sync(layout.claim)
+        try Directory.sync(layout.drop)
+      }
+    } catch {
+      return outcomes + claims.map { .blocked(name: $0.name, reason: error.description) }
+    }
+    return outcomes + settle(claims)
+  }
+
+  /// What there is to do with a file in `drop/`.
+  private enum Look {
+    case vanished
+    /// - needsNumber: It is a job that has not come before.
+    case claimable(needsNumber: Bool)
+    case settled(Outcome)
+  }
+
+  private func look(at name: String) throws(SystemError) -> Look {
     guard SubmittedFile.isWellNamed(name) else { return try takeMisnamed(name) }
-    let claim: ClaimName
     switch try judge(layout.drop + "/" + name, isClaimed: false) {
-    case .vanished: return nil
+    case .vanished: return .vanished
     case .wait(let reason, let time):
-      return .waiting(name: name, reason: reason, retryAfter: time)
+      return .settled(.waiting(name: name, reason: reason, retryAfter: time))
+    case .command, .refuse: return .claimable(needsNumber: false)
     case .job(let job, let file):
-      if let shortage = try shortageOfSpace() { return .blocked(name: nil, reason: shortage) }
-      // A repetition needs no number.
+      if let shortage = try shortageOfSpace() {
+        return .settled(.blocked(name: name, reason: shortage))
+      }
       if let key = job.spec.queue.idempotencyKey,
         case .taken = try keys.standing(of: key, file.owner, claim: nil)
       {
-        claim = ClaimName(id: nil, name: name)
-      } else {
-        claim = ClaimName(id: try numbers.next(), name: name)
+        return .claimable(needsNumber: false)
       }
-    case .command, .refuse:
-      claim = ClaimName(id: nil, name: name)
+      return .claimable(needsNumber: true)
     }
+  }
+
+  /// Takes the file `name` out of `drop/`, durable once both directories are synced; nil if it is
+  /// gone.
+  private mutating func claim(
+    _ name: String, needsNumber: Bool
+  ) throws(SystemError) -> ClaimName? {
+    let claim = ClaimName(id: needsNumber ? try numbers.next() : nil, name: name)
     do {
       try Directory.renameWithoutReplacing(
         layout.drop + "/" + name, to: layout.claim + "/" + claim.file)
@@ -167,26 +199,48 @@ public struct Admission {
       return nil
     }
     if let id = claim.id { numbers.use(id) }
-    try Directory.sync(layout.claim)
-    try Directory.sync(layout.drop)
-    return try settle(claim)
+    return claim
   }
 
   /// Brings to its end what is in `drop/` under a name that no job or command file has.
   ///
   /// Whatever it is, it is refused, so it needs no claim; and there its name could pass for that
   /// of another's claim.
-  private func takeMisnamed(_ name: String) throws(SystemError) -> Outcome? {
+  private func takeMisnamed(_ name: String) throws(SystemError) -> Look {
     switch try judgeMisnamed(layout.drop + "/" + name) {
     case .wait(let reason, let time):
-      return .waiting(name: name, reason: reason, retryAfter: time)
-    case .refuse(let reason): return try reject(name, from: layout.drop, as: name, reason)
-    case .vanished, .job, .command: return nil
+      return .settled(.waiting(name: name, reason: reason, retryAfter: time))
+    case .refuse(let reason):
+      return .settled(try reject(name, from: layout.drop, as: name, reason))
+    case .vanished, .job, .command: return .vanished
     }
   }
 
-  /// Brings a claimed file to its end.
-  private mutating func settle(_ claim: ClaimName) throws(SystemError) -> Outcome? {
+  /// Brings claimed files to their end, one after the other, but new jobs together.
+  private mutating func settle(_ claims: [ClaimName]) -> [Outcome] {
+    if claims.isEmpty { return [] }
+    var outcomes: [Outcome] = []
+    var jobs: NewJobs
+    do {
+      jobs = try NewJobs(layout)
+    } catch {
+      return claims.map { .blocked(name: $0.name, reason: error.description) }
+    }
+    for claim in claims {
+      do {
+        if let outcome = try settle(claim, among: &jobs, &outcomes) { outcomes.append(outcome) }
+      } catch {
+        outcomes.append(.blocked(name: claim.name, reason: error.description))
+      }
+    }
+    return outcomes + jobs.enter(self)
+  }
+
+  /// Brings a claimed file to its end, or a job to where only `jobs` must still be entered. What
+  /// must be there before it is entered first.
+  private mutating func settle(
+    _ claim: ClaimName, among jobs: inout NewJobs, _ outcomes: inout [Outcome]
+  ) throws(SystemError) -> Outcome? {
     switch try judge(layout.claim + "/" + claim.file, isClaimed: true) {
     case .vanished: return nil
     case .wait(let reason, let time):
@@ -194,10 +248,17 @@ public struct Admission {
     case .refuse(let reason):
       return try reject(claim, reason)
     case .command(let command, let file):
+      outcomes += jobs.enter(self)
       return try apply(command, file, claim)
     case .job(let job, let file):
+      if jobs.concern(job) { outcomes += jobs.enter(self) }
       if let outcome = try settleByKey(job, file, claim) { return outcome }
-      return try commit(job, file, try numbered(claim))
+      switch try prepare(job, file, try numbered(claim)) {
+      case .settled(let outcome): return outcome
+      case .prepared(let new):
+        jobs.append(new)
+        return nil
+      }
     }
   }
 

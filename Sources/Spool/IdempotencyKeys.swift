@@ -37,9 +37,9 @@ struct IdempotencyKeys {
     return isClaimed ? .claimed(by: job) : .free
   }
 
-  /// Gives the key to a job.
+  /// Gives the key to a job; durable with the next `FileSystemSync`.
   func take(_ key: String, _ submitter: UInt32, for job: Int) throws(SystemError) {
-    try AtomicFile.write("\(job)\n", to: path(key, submitter))
+    try AtomicFile.write("\(job)\n", to: path(key, submitter), synced: false)
   }
 
   /// Takes the key from a job that is being removed, if it is still that job's.

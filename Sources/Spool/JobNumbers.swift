@@ -38,13 +38,17 @@ struct JobNumbers {
     written = number
   }
 
+  /// Puts so many numbers at the disposal of `next`, in one go.
+  mutating func reserve(_ count: Int) throws(SystemError) {
+    guard written < used + count else { return }
+    try AtomicFile.write("\(used + count)\n", to: path)
+    written = used + count
+  }
+
   /// The number that the next job gets; the same one until `use`.
   mutating func next() throws(SystemError) -> Int {
-    if written <= used {
-      try AtomicFile.write("\(used + 1)\n", to: path)
-      written = used + 1
-    }
-    return written
+    try reserve(1)
+    return used + 1
   }
 
   /// Takes note that the number from `next` is in use from now on.

@@ -55,17 +55,26 @@ public struct JobQueue: Sendable {
     return nil
   }
 
-  /// Enters a job that is in no state yet.
-  func add(_ entry: QueueEntry, to state: JobState) throws(SystemError) {
-    try write(entry, in: state, replacing: false)
+  /// Writes the entry of a job that is in no state yet, beside the job; durable with the next
+  /// `FileSystemSync`.
+  func stage(_ entry: QueueEntry) throws(SystemError) {
+    try AtomicFile.write(content(of: entry), to: staged(entry.id), synced: false)
   }
+
+  /// Enters a job whose entry is staged, durable once the state's directory is synced.
+  func enter(_ id: Int, in state: JobState) throws(SystemError) {
+    try Directory.renameWithoutReplacing(staged(id), to: layout.queueEntry(id, state))
+  }
+
+  /// A temporary's name: what is left of it is cleared away when the job is staged anew.
+  private func staged(_ id: Int) -> String { layout.jobDirectory(id).path + "/.queue-entry.tmp" }
 
   /// Replaces the content of an entry that is in `state`.
   public func update(_ entry: QueueEntry, in state: JobState) throws(SystemError) {
     guard try Directory.exists(layout.queueEntry(entry.id, state)) else {
       throw notThere(entry.id, state)
     }
-    try write(entry, in: state, replacing: true)
+    try AtomicFile.write(content(of: entry), to: layout.queueEntry(entry.id, state))
   }
 
   /// Moves a job from one state to another, its entry unchanged.
@@ -91,12 +100,7 @@ public struct JobQueue: Sendable {
     try move(entry.id, from: old, to: new)
   }
 
-  private func write(
-    _ entry: QueueEntry, in state: JobState, replacing: Bool
-  ) throws(SystemError) {
-    try AtomicFile.write(
-      entry.json.serialized() + "\n", to: layout.queueEntry(entry.id, state), replacing: replacing)
-  }
+  private func content(of entry: QueueEntry) -> String { entry.json.serialized() + "\n" }
 
   private func notThere(_ id: Int, _ state: JobState) -> SystemError {
     SystemError(operation: "find", path: layout.queueEntry(id, state), code: ENOENT)

@@ -4,10 +4,11 @@ import StrictJSON
 
 /// The ends that a claimed file can come to. Each can be repeated after a crash in its middle.
 extension Admission {
-  /// Makes a claimed file a job, unless it came before or depends on what is not there.
-  func commit(
+  /// Writes down all that makes a claimed file a job, for `NewJobs` to enter it; or the file's
+  /// other end: it came before, or depends on what is not there.
+  func prepare(
     _ job: SubmittedJob, _ file: SubmittedFile, _ claim: ClaimName
-  ) throws(SystemError) -> Outcome? {
+  ) throws(SystemError) -> Preparation {
     guard let id = claim.id else { preconditionFailure("a job is committed under its number") }
     let envelope = Envelope(
       id: id, submitter: file.owner, submitted: now, sha256: SHA256.of(file.bytes).hex,
@@ -16,7 +17,7 @@ extension Admission {
       // All this has happened before, and the job may have run; but did it reach the disk?
       try Directory.sync(layout.queue(state))
       try finish(claim, job: id)
-      return .admitted(envelope, entry, in: state)
+      return .settled(.admitted(envelope, entry, in: state))
     }
     var entry = QueueEntry(id: id)
     let spec = job.spec.queue
@@ -24,34 +25,32 @@ extension Admission {
     entry.holdRequested = spec.hold
     for (index, dependency) in spec.after.enumerated() {
       guard let job = try number(of: dependency.job, before: id) else {
-        return try reject(
-          claim, "$.queue.after[\(index)].job: there is no job \(dependency.job) so far")
+        return .settled(
+          try reject(
+            claim, "$.queue.after[\(index)].job: there is no job \(dependency.job) so far"))
       }
       entry.after.append(QueueEntry.Dependency(job: job, when: dependency.when))
     }
     let state: JobState = spec.hold ? .held : .queued
-    try create(envelope, entry, in: state)
-    try finish(claim, job: id)
-    return .admitted(envelope, entry, in: state)
+    try write(envelope, entry)
+    return .prepared(NewJob(claim: claim, envelope: envelope, entry: entry, state: state))
   }
 
-  /// Makes a job: its directory, then its key, then its queue entry, which is the moment from which
-  /// the job exists.
-  private func create(
-    _ envelope: Envelope, _ entry: QueueEntry, in state: JobState
-  ) throws(SystemError) {
+  /// Writes a job's files, its key, and its queue entry where it does not count yet. None of it is
+  /// on the disk before the next `FileSystemSync`.
+  private func write(_ envelope: Envelope, _ entry: QueueEntry) throws(SystemError) {
     let directory = layout.jobDirectory(envelope.id)
     let event = JobEvent(time: envelope.submitted, kind: .admitted, attempt: 0)
-    try Directory.create(directory.path)
-    // The directory may be there, unsynced, from before a crash.
-    try Directory.sync(layout.jobs)
+    try Directory.create(directory.path, synced: false)
+    // The directory may be there from before a crash.
     try Directory.removeTemporaries(in: directory.path)
-    try AtomicFile.write(envelope.json.serialized(pretty: true) + "\n", to: directory.job)
-    try AtomicFile.write(event.line + "\n", to: directory.events)
+    try AtomicFile.write(
+      envelope.json.serialized(pretty: true) + "\n", to: directory.job, synced: false)
+    try AtomicFile.write(event.line + "\n", to: directory.events, synced: false)
     if let key = envelope.spec.queue.idempotencyKey {
       try keys.take(key, envelope.submitter, for: envelope.id)
     }
-    try queue.add(entry, to: state)
+    try queue.stage(entry)
   }
 
   /// What becomes of a claimed job because of its idempotency key; nil leaves it to be committed.
@@ -132,13 +131,15 @@ extension Admission {
   /// Answers the submitter, then lets the claimed file go.
   ///
   /// - id: 0 where it was about no job.
-  func finish(_ claim: ClaimName, job id: Int) throws(SystemError) {
+  /// - synced: false leaves the names in `claim/` to be synced.
+  func finish(_ claim: ClaimName, job id: Int, synced: Bool = true) throws(SystemError) {
     if let token = Submission.Token(fileName: claim.name) {
-      try AtomicFile.write("\(id)\n", to: token.receipt(in: layout))
+      // Whoever waits for it does not outlive a power cut either.
+      try AtomicFile.write("\(id)\n", to: token.receipt(in: layout), synced: false)
     }
     try Directory.remove(layout.claim + "/" + claim.file)
     // A claim that a power cut brings back is settled again to the same end.
-    try? Directory.sync(layout.claim)
+    if synced { try? Directory.sync(layout.claim) }
   }
 }
 

@@ -5,9 +5,10 @@ import Jobs
 import Logging
 import Spool
 
-/// Files brought to their end, or jobs removed, in one go: well within a second, even on a slow
-/// disk.
-private let scanLimit = 32
+/// Files taken from drop/ in one go: well within a second, even on a slow disk.
+private let scanLimit = 256
+/// Jobs removed in one go, with all their files.
+private let purgeLimit = 32
 
 extension Supervisor {
   func scanDrop() -> [Event] {
@@ -15,10 +16,8 @@ extension Supervisor {
     var retryAfter: Duration?
     var problem: String?
     var stillBlocked: Set<String> = []
-    var settled = 0
     for outcome in admission.scan(atMost: scanLimit) {
       log(outcome)
-      if outcome.isFinal { settled += 1 }
       switch outcome {
       case .admitted(let envelope, let entry, in: let state):
         guard let standing = Standing(entry, in: state) else { continue }
@@ -37,7 +36,7 @@ extension Supervisor {
     }
     blocked = stillBlocked
     // What else has happened has its turn before the rest of a flood.
-    if settled >= scanLimit { retryAfter = .zero }
+    if admission.isBehind { retryAfter = .zero }
     return events + [.scanned(retryAfter: retryAfter, problem: problem)]
   }
 
@@ -67,11 +66,11 @@ extension Supervisor {
   func purge(sparing needed: Set<Int>, names: Set<String>) -> [Event] {
     do {
       let removed = try JobRemoval(setup.layout).purge(
-        setup.configuration.retention, sparing: needed, names: names, atMost: scanLimit,
+        setup.configuration.retention, sparing: needed, names: names, atMost: purgeLimit,
         now: .now())
       for id in removed { setup.log.info("job \(id) is removed: purge_age or purge_count") }
       troubled.remove("purge")
-      return [.purged(isComplete: removed.count < scanLimit)]
+      return [.purged(isComplete: removed.count < purgeLimit)]
     } catch {
       logOnce("cannot remove ended jobs: \(error)", about: "purge")
       return [.purged(isComplete: true)]

@@ -24,8 +24,8 @@ import Testing
   @Test func syncsAllFilesAtOnce() throws {
     let folder = try TemporaryFolder()
     try AtomicFile.write("a", to: folder("a"), synced: false)
-    try Directory.syncFileSystem(of: folder.path)
-    #expect(throws: SystemError.self) { try Directory.syncFileSystem(of: folder("missing")) }
+    try FileSystemSync(folder.path).finish()
+    #expect(throws: SystemError.self) { try FileSystemSync(folder("missing")) }
   }
 
   @Test func renamesWithoutReplacing() throws {

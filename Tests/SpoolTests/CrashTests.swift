@@ -117,12 +117,11 @@ import Testing
     let order = [
       "sync lib/highest-id", "rename lib/highest-id", "sync lib",
       "rename spool/drop/submit-\(Self.token).json", "sync spool/claim", "sync spool/drop",
-      "make the directory lib/jobs/1", "sync lib/jobs", "sync lib/jobs",
-      "sync lib/jobs/1/job.json", "rename lib/jobs/1/job.json", "sync lib/jobs/1",
-      "sync lib/jobs/1/events.jsonl", "rename lib/jobs/1/events.jsonl", "sync lib/jobs/1",
-      "sync lib/queue/queued/1", "rename lib/queue/queued/1", "sync lib/queue/queued",
-      "sync lib/receipts/\(Self.token)", "rename lib/receipts/\(Self.token)", "sync lib/receipts",
-      "remove \(claim)", "sync spool/claim",
+      "make the directory lib/jobs/1", "rename lib/jobs/1/job.json",
+      "rename lib/jobs/1/events.jsonl", "rename lib/jobs/1/queue-entry.tmp",
+      "sync the file system of lib/jobs", "rename lib/jobs/1/.queue-entry.tmp",
+      "sync lib/queue/queued", "rename lib/receipts/\(Self.token)", "remove \(claim)",
+      "sync spool/claim",
     ]
     let changes = ["sync", "rename", "make", "remove"]
     #expect(calls.filter { call in changes.contains { call.hasPrefix($0) } } == order)

@@ -8,7 +8,7 @@ import Testing
 @Suite struct JobQueueTests {
   @Test func aTransitionIsOneRename() throws {
     let spool = try TestSpool()
-    try spool.queue.add(QueueEntry(id: 3), to: .queued)
+    try spool.queue.add(QueueEntry(id: 3), to: .queued, of: spool)
     let plan = FaultPlan()
     try Syscalls.$fileSystem.withValue(plan) {
       try spool.queue.move(3, from: .queued, to: .running)
@@ -24,7 +24,7 @@ import Testing
   /// A transition's cost does not grow with the queue: it never lists a directory.
   @Test func aTransitionDoesNotLookAtTheQueue() throws {
     let spool = try TestSpool()
-    try spool.queue.add(QueueEntry(id: 3), to: .queued)
+    try spool.queue.add(QueueEntry(id: 3), to: .queued, of: spool)
     let plan = FaultPlan()
     try Syscalls.$fileSystem.withValue(plan) {
       try spool.queue.move(QueueEntry(id: 3), from: .queued, to: .running)
@@ -35,7 +35,7 @@ import Testing
 
   @Test func entriesComeByTheirNumbers() throws {
     let spool = try TestSpool()
-    for id in [10, 9, 100, 1] { try spool.queue.add(QueueEntry(id: id), to: .queued) }
+    for id in [10, 9, 100, 1] { try spool.queue.add(QueueEntry(id: id), to: .queued, of: spool) }
     try AtomicFile.write("", to: spool.layout.queue(.queued) + "/notes")
     #expect(try spool.queue.entries(in: .queued).map(\.id) == [1, 9, 10, 100])
     #expect(try spool.queue.entries(in: .done).isEmpty)
@@ -44,9 +44,9 @@ import Testing
 
   @Test func aJobIsEnteredOnce() throws {
     let spool = try TestSpool()
-    try spool.queue.add(QueueEntry(id: 1), to: .queued)
+    try spool.queue.add(QueueEntry(id: 1), to: .queued, of: spool)
     let error = #expect(throws: SystemError.self) {
-      try spool.queue.add(QueueEntry(id: 1), to: .queued)
+      try spool.queue.add(QueueEntry(id: 1), to: .queued, of: spool)
     }
     #expect(error?.isAlreadyThere == true)
   }
@@ -78,7 +78,7 @@ import Testing
     var index = 0
     while true {
       let spool = try TestSpool(onDisk: false)
-      try spool.queue.add(old, to: .running)
+      try spool.queue.add(old, to: .running, of: spool)
       let plan = FaultPlan(at: index, fault)
       Syscalls.$fileSystem.withValue(plan) {
         _ = try? spool.queue.move(new, from: .running, to: .deferred)

@@ -98,7 +98,18 @@ func commandFile(_ command: String, _ id: Int, _ more: String = "") -> String {
   #"{"schema": "ddpm.command/1", "command": "\#(command)", "job": \#(id)\#(more)}"#
 }
 
+extension JobQueue {
+  /// Enters a job of which there is nothing but its entry.
+  func add(_ entry: QueueEntry, to state: JobState, of spool: TestSpool) throws {
+    try Directory.create(spool.layout.jobDirectory(entry.id).path)
+    try stage(entry)
+    try enter(entry.id, in: state)
+  }
+}
+
 extension Admission.Outcome {
+  /// Whether the file has come to its end.
+  var isFinal: Bool { wait == nil && blocked == nil }
   var rejection: String? { if case .rejected(_, let reason) = self { reason } else { nil } }
   var admitted: Envelope? { if case .admitted(let envelope, _, _) = self { envelope } else { nil } }
   var wait: Duration? { if case .waiting(_, _, let time) = self { time } else { nil } }
