@@ -4,18 +4,30 @@ public import StrictJSON
 public enum DropFile: Equatable, Sendable {
   /// A job, with the JSON it was read from.
   case job(JobSpec, original: JSONValue)
+  /// Several jobs in one file.
+  case array(JobArray)
   /// A command about a job.
   case command(Command)
 
   /// Reads the bytes of a file.
   ///
-  /// Throws: that the text is incomplete or malformed, or everything in it that is not allowed.
-  public static func parse(_ bytes: [UInt8]) throws(JobFileError) -> DropFile {
+  /// - checkingMembers: false leaves it to the caller to check the jobs of an array one by one.
+  ///
+  /// Throws: that the text is incomplete or malformed, or everything in it that is not allowed; of
+  /// an array what is wrong with the first job that is not good.
+  public static func parse(
+    _ bytes: [UInt8], checkingMembers: Bool = true
+  ) throws(JobFileError) -> DropFile {
     let json = try JobFileError.parsing(bytes)
     do throws(JSONContentError) {
-      return switch try fileSchema.decode(json) {
-      case .job: .job(try JobSpec(json: json), original: json)
-      case .command: .command(try Command(json: json))
+      switch try fileSchema.decode(json) {
+      case .job:
+        guard let array = try JobArray(json: json) else {
+          return .job(try JobSpec(json: json), original: json)
+        }
+        if checkingMembers { for index in 0..<array.count { _ = try array.spec(of: index) } }
+        return .array(array)
+      case .command: return .command(try Command(json: json))
       }
     } catch {
       throw .invalid(error)

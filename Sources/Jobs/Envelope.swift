@@ -15,6 +15,8 @@ public struct Envelope: Equatable, Sendable {
   public var sha256: String
   /// The submitted file's name.
   public var fileName: String
+  /// The array that the job belongs to, if it does.
+  public var array: ArrayMember?
   /// The job as it was submitted.
   public let job: JSONValue
   /// The same, validated.
@@ -55,6 +57,7 @@ public struct Envelope: Equatable, Sendable {
       id: header.id, submitter: UInt32(header.submitter), submitted: header.submitted,
       sha256: header.sha256, fileName: header.fileName, spec: header.job.spec,
       original: header.job.original)
+    array = header.array
   }
 
   /// The content of `job.json`.
@@ -62,7 +65,7 @@ public struct Envelope: Equatable, Sendable {
     Header.codec.encode(
       Header(
         id: id, submitter: Int(submitter), submitted: submitted, sha256: sha256,
-        fileName: fileName, job: Header.Job(spec: spec, original: job)))
+        fileName: fileName, array: array, job: Header.Job(spec: spec, original: job)))
   }
 
   /// The keys, with a blank for every value that must be given.
@@ -77,6 +80,7 @@ public struct Envelope: Equatable, Sendable {
     var submitted = Timestamp(milliseconds: 0)
     var sha256 = ""
     var fileName = ""
+    var array: ArrayMember?
     var job = Job(spec: JobSpec(name: "", seed: 0, work: .train(.unset)), original: [:])
 
     static let codec = ObjectCodec(
@@ -91,6 +95,9 @@ public struct Envelope: Equatable, Sendable {
           "submitted", \.submitted, Timestamp.codec, required: true, "When it was admitted."),
         Field("sha256", \.sha256, .string, required: true, "Of the submitted bytes."),
         Field("file", \.fileName, .string, required: true, "The submitted file's name."),
+        Field(
+          "array", \.array, omittingNil: ArrayMember.codec.codec,
+          "The array that it was submitted in."),
         Field("job", \.job, jobCodec, required: true, "The job as submitted."),
       ])
 

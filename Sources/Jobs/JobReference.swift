@@ -3,7 +3,7 @@ import StrictJSON
 /// A job as people name it: its number, or its name.
 ///
 /// Names made of digits only are not allowed, so the two cannot be mistaken for each other.
-public enum JobReference: Equatable, Sendable, CustomStringConvertible {
+public enum JobReference: Hashable, Sendable, CustomStringConvertible {
   /// The number that admission gave.
   case number(Int)
   /// The name in the job file; several jobs may share it.

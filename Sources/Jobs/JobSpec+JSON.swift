@@ -42,12 +42,24 @@ extension JobSpec {
   }
 
   /// What a job file may say, as JSON Schema (draft 2020-12).
-  public static let schemaDocument = JSONValue.object(
-    JSONObject(
+  public static let schemaDocument: JSONValue = {
+    var document = JSONObject(
       [
         ("$schema", "https://json-schema.org/draft/2020-12/schema"),
         ("title", "Job file of ddpmd"),
-      ] + codec.schema.members))
+      ] + codec.schema.members)
+    // A file can be several jobs, of which each is read without that key.
+    document["oneOf"] = .array(
+      (document["oneOf"]?.array ?? []).map { kind in
+        guard var kind = kind.object, var properties = kind["properties"]?.object else {
+          preconditionFailure("a kind of job is an object with properties")
+        }
+        properties["array"] = JobArray.schema
+        kind["properties"] = .object(properties)
+        return .object(kind)
+      })
+    return .object(document)
+  }()
 
   /// Whether a job may be called `name`: `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`, not digits only.
   public static func isValidName(_ name: String) -> Bool {

@@ -41,6 +41,9 @@ public struct Admission {
     public var settleSeconds = 10
     /// Bytes that must be free on the state's file system for a job to be admitted.
     public var freeSpaceFloor = 16_000_000
+    /// Jobs of one array that are written in one scan, so that an array does not keep the daemon
+    /// from everything else.
+    public var membersAtOnce = 256
     /// Who may command jobs.
     public var authority = CommandAuthority()
 
@@ -122,11 +125,11 @@ public struct Admission {
   /// hold up the others.
   private mutating func take(_ names: [String]) -> [Outcome] {
     var outcomes: [Outcome] = []
-    var wanted: [(name: String, needsNumber: Bool)] = []
+    var wanted: [(name: String, numbers: Numbers)] = []
     for name in names {
       do {
         switch try look(at: name) {
-        case .claimable(let needsNumber): wanted.append((name, needsNumber))
+        case .claimable(let numbers): wanted.append((name, numbers))
         case .settled(let outcome): outcomes.append(outcome)
         case .vanished: continue
         }
@@ -136,13 +139,13 @@ public struct Admission {
     }
     var claims: [ClaimName] = []
     do {
-      try numbers.reserve(wanted.count { $0.needsNumber })
+      try numbers.reserve(wanted.reduce(0) { $0 + $1.numbers.count })
     } catch {
       return outcomes + wanted.map { .blocked(name: $0.name, reason: error.description) }
     }
-    for (name, needsNumber) in wanted {
+    for (name, numbers) in wanted {
       do {
-        if let claim = try claim(name, needsNumber: needsNumber) { claims.append(claim) }
+        if let claim = try claim(name, numbers) { claims.append(claim) }
       } catch {
         outcomes.append(.blocked(name: name, reason: error.description))
       }
@@ -158,11 +161,26 @@ public struct Admission {
     return outcomes + settle(claims)
   }
 
+  /// What a claimed file needs of numbers.
+  private enum Numbers {
+    /// It is no job, or one that has come before.
+    case none
+    case job
+    case array(of: Int)
+
+    var count: Int {
+      switch self {
+      case .none: 0
+      case .job: 1
+      case .array(let count): count
+      }
+    }
+  }
+
   /// What there is to do with a file in `drop/`.
   private enum Look {
     case vanished
-    /// - needsNumber: It is a job that has not come before.
-    case claimable(needsNumber: Bool)
+    case claimable(Numbers)
     case settled(Outcome)
   }
 
@@ -172,7 +190,7 @@ public struct Admission {
     case .vanished: return .vanished
     case .wait(let reason, let time):
       return .settled(.waiting(name: name, reason: reason, retryAfter: time))
-    case .command, .refuse: return .claimable(needsNumber: false)
+    case .command, .refuse: return .claimable(.none)
     case .job(let job, let file):
       if let shortage = try shortageOfSpace() {
         return .settled(.blocked(name: name, reason: shortage))
@@ -180,26 +198,42 @@ public struct Admission {
       if let key = job.spec.queue.idempotencyKey,
         case .taken = try keys.standing(of: key, file.owner, claim: nil)
       {
-        return .claimable(needsNumber: false)
+        return .claimable(.none)
       }
-      return .claimable(needsNumber: true)
+      return .claimable(.job)
+    case .array(let array, _):
+      if let shortage = try shortageOfSpace() {
+        return .settled(.blocked(name: name, reason: shortage))
+      }
+      return .claimable(.array(of: array.count))
     }
   }
 
   /// Takes the file `name` out of `drop/`, durable once both directories are synced; nil if it is
   /// gone.
   private mutating func claim(
-    _ name: String, needsNumber: Bool
+    _ name: String, _ wanted: Numbers
   ) throws(SystemError) -> ClaimName? {
-    let claim = ClaimName(id: needsNumber ? try numbers.next() : nil, name: name)
+    let claim = try named(name, wanted)
     do {
       try Directory.renameWithoutReplacing(
         layout.drop + "/" + name, to: layout.claim + "/" + claim.file)
     } catch  where error.isNotFound {
       return nil
     }
-    if let id = claim.id { numbers.use(id) }
+    if let last = claim.ids?.upperBound { numbers.use(last) }
     return claim
+  }
+
+  /// The claim of a file with the numbers that come next; they are used when it is there.
+  private mutating func named(_ name: String, _ wanted: Numbers) throws(SystemError) -> ClaimName {
+    switch wanted {
+    case .none: return ClaimName(id: nil, name: name)
+    case .job: return ClaimName(id: try numbers.next(), name: name)
+    case .array(let count):
+      let first = try numbers.next(count)
+      return ClaimName(ids: first...(first + count - 1), name: name)
+    }
   }
 
   /// Brings to its end what is in `drop/` under a name that no job or command file has.
@@ -212,7 +246,7 @@ public struct Admission {
       return .settled(.waiting(name: name, reason: reason, retryAfter: time))
     case .refuse(let reason):
       return .settled(try reject(name, from: layout.drop, as: name, reason))
-    case .vanished, .job, .command: return .vanished
+    case .vanished, .job, .array, .command: return .vanished
     }
   }
 
@@ -241,19 +275,28 @@ public struct Admission {
   private mutating func settle(
     _ claim: ClaimName, among jobs: inout NewJobs, _ outcomes: inout [Outcome]
   ) throws(SystemError) -> Outcome? {
+    if claim.isBuilt, let ids = claim.ids {
+      outcomes += try publish(ids, claim)
+      return nil
+    }
     switch try judge(layout.claim + "/" + claim.file, isClaimed: true) {
     case .vanished: return nil
     case .wait(let reason, let time):
       return .waiting(name: claim.name, reason: reason, retryAfter: time)
     case .refuse(let reason):
-      return try reject(claim, reason)
+      return try claim.isArray ? giveUp(claim, reason) : reject(claim, reason)
+    case .array(let array, let file):
+      outcomes += jobs.enter(self)
+      outcomes += try build(array, file, try numbered(claim, .array(of: array.count)))
+      return nil
     case .command(let command, let file):
       outcomes += jobs.enter(self)
       return try apply(command, file, claim)
     case .job(let job, let file):
+      if claim.isArray { return try giveUp(claim, Self.wasChanged) }
       if jobs.concern(job) { outcomes += jobs.enter(self) }
-      if let outcome = try settleByKey(job, file, claim) { return outcome }
-      switch try prepare(job, file, try numbered(claim)) {
+      if let outcome = try settleByKey(job.spec, nil, file, claim) { return outcome }
+      switch try prepare(job, file, try numbered(claim, .job)) {
       case .settled(let outcome): return outcome
       case .prepared(let new):
         jobs.append(new)
@@ -262,15 +305,19 @@ public struct Admission {
     }
   }
 
-  /// Gives a claimed file the number of a job, if it has none: it was exchanged for a job between
-  /// the first look and the claim.
-  private mutating func numbered(_ claim: ClaimName) throws(SystemError) -> ClaimName {
-    if claim.id != nil { return claim }
-    let id = try numbers.next()
-    let new = ClaimName(id: id, name: claim.name)
+  /// Why a file is refused whose jobs can be in the making.
+  static let wasChanged = "it was changed while it was being admitted; submit it again"
+
+  /// Gives a claimed file its numbers, if it has none: it was exchanged between the first look and
+  /// the claim.
+  private mutating func numbered(
+    _ claim: ClaimName, _ wanted: Numbers
+  ) throws(SystemError) -> ClaimName {
+    if claim.ids != nil { return claim }
+    let new = try named(claim.name, wanted)
     try Directory.renameWithoutReplacing(
       layout.claim + "/" + claim.file, to: layout.claim + "/" + new.file)
-    numbers.use(id)
+    if let last = new.ids?.upperBound { numbers.use(last) }
     try Directory.sync(layout.claim)
     return new
   }

@@ -21,7 +21,9 @@ struct JobNumbers {
     let count: [UInt8]?
     do {
       let jobs = try Directory.names(in: layout.jobs).compactMap { Int($0) }
-      let claims = try Directory.names(in: layout.claim).compactMap { ClaimName($0).id }
+      let claims = try Directory.names(in: layout.claim).compactMap {
+        ClaimName($0).ids?.upperBound
+      }
       inUse = (jobs + claims).max() ?? 0
       count = try Directory.exists(path) ? readFile(path, limit: 64) : nil
     } catch {
@@ -45,9 +47,9 @@ struct JobNumbers {
     written = used + count
   }
 
-  /// The number that the next job gets; the same one until `use`.
-  mutating func next() throws(SystemError) -> Int {
-    try reserve(1)
+  /// The number that the next job gets, or the first of `count` in a row; the same one until `use`.
+  mutating func next(_ count: Int = 1) throws(SystemError) -> Int {
+    try reserve(count)
     return used + 1
   }
 

@@ -61,6 +61,14 @@ public struct JobQueue: Sendable {
     try AtomicFile.write(content(of: entry), to: staged(entry.id), synced: false)
   }
 
+  /// The entry that a job will have, if it is staged.
+  func stagedEntry(_ id: Int) throws(SystemError) -> QueueEntry? {
+    try readFileIfPresent(staged(id)).map { QueueEntry(id: id, content: $0) }
+  }
+
+  /// Forgets the staged entry of a job.
+  func unstage(_ id: Int) throws(SystemError) { try Directory.remove(staged(id)) }
+
   /// Enters a job whose entry is staged, durable once the state's directory is synced.
   func enter(_ id: Int, in state: JobState) throws(SystemError) {
     try Directory.renameWithoutReplacing(staged(id), to: layout.queueEntry(id, state))

@@ -57,6 +57,13 @@ public struct QueueEntry: Equatable, Sendable {
   /// The entry of a job that was never run.
   public init(id: Int) { self.id = id }
 
+  /// The entry of a new job, but for the jobs that it waits for.
+  init(id: Int, _ spec: QueueSpec) {
+    self.init(id: id)
+    priority = spec.priority
+    holdRequested = spec.hold
+  }
+
   /// The content of the entry's file.
   public var json: JSONValue {
     var object: JSONObject = ["attempt": .integer(attempt)]

@@ -19,10 +19,8 @@ extension Admission {
       try finish(claim, job: id)
       return .settled(.admitted(envelope, entry, in: state))
     }
-    var entry = QueueEntry(id: id)
     let spec = job.spec.queue
-    entry.priority = spec.priority
-    entry.holdRequested = spec.hold
+    var entry = QueueEntry(id: id, spec)
     for (index, dependency) in spec.after.enumerated() {
       guard let job = try number(of: dependency.job, before: id) else {
         return .settled(
@@ -36,9 +34,9 @@ extension Admission {
     return .prepared(NewJob(claim: claim, envelope: envelope, entry: entry, state: state))
   }
 
-  /// Writes a job's files, its key, and its queue entry where it does not count yet. None of it is
+  /// Writes a job's files, its key, which an array has once for all its jobs, and its queue entry where it does not count yet. None of it is
   /// on the disk before the next `FileSystemSync`.
-  private func write(_ envelope: Envelope, _ entry: QueueEntry) throws(SystemError) {
+  func write(_ envelope: Envelope, _ entry: QueueEntry) throws(SystemError) {
     let directory = layout.jobDirectory(envelope.id)
     let event = JobEvent(time: envelope.submitted, kind: .admitted, attempt: 0)
     try Directory.create(directory.path, synced: false)
@@ -47,17 +45,19 @@ extension Admission {
     try AtomicFile.write(
       envelope.json.serialized(pretty: true) + "\n", to: directory.job, synced: false)
     try AtomicFile.write(event.line + "\n", to: directory.events, synced: false)
-    if let key = envelope.spec.queue.idempotencyKey {
+    if envelope.array == nil, let key = envelope.spec.queue.idempotencyKey {
       try keys.take(key, envelope.submitter, for: envelope.id)
     }
     try queue.stage(entry)
   }
 
   /// What becomes of a claimed job because of its idempotency key; nil leaves it to be committed.
+  ///
+  /// - spec: The job, the first one of `array` if it is one.
   func settleByKey(
-    _ job: SubmittedJob, _ file: SubmittedFile, _ claim: ClaimName
+    _ spec: JobSpec, _ array: JobArray?, _ file: SubmittedFile, _ claim: ClaimName
   ) throws(SystemError) -> Outcome? {
-    guard let key = job.spec.queue.idempotencyKey else { return nil }
+    guard let key = spec.queue.idempotencyKey else { return nil }
     switch try keys.standing(of: key, file.owner, claim: claim.id) {
     case .free: return nil
     case .claimed(let first):
@@ -68,21 +68,22 @@ extension Admission {
       // A job of another version cannot be compared, and counts as the same.
       let bytes = try readFile(layout.jobDirectory(first).job)
       if let envelope = try? Envelope.parse(bytes),
-        envelope.spec.withoutQueue != job.spec.withoutQueue
+        envelope.spec.withoutQueue != spec.withoutQueue || envelope.array?.sha256 != array?.sha256
       {
         return try reject(
           claim,
           "$.queue.idempotency_key: job \(first) has the key \"\(key)\" and is another "
             + "job; choose another key")
       }
-      try finish(claim, job: first)
+      try finish(
+        claim, answer: array.map { (first...(first + $0.count - 1)).text } ?? "\(first)")
       return .repeated(name: claim.name, job: first)
     }
   }
 
   /// The number of the job that is meant; of several with one name it is the newest. By number
   /// that is one look, by name one at every younger job.
-  private func number(
+  func number(
     of reference: JobReference, before id: Int
   ) throws(SystemError) -> Int? {
     switch reference {
@@ -133,9 +134,14 @@ extension Admission {
   /// - id: 0 where it was about no job.
   /// - synced: false leaves the names in `claim/` to be synced.
   func finish(_ claim: ClaimName, job id: Int, synced: Bool = true) throws(SystemError) {
+    try finish(claim, answer: "\(id)", synced: synced)
+  }
+
+  /// - answer: The number of the job, or those of the first and the last job of an array.
+  func finish(_ claim: ClaimName, answer: String, synced: Bool = true) throws(SystemError) {
     if let token = Submission.Token(fileName: claim.name) {
       // Whoever waits for it does not outlive a power cut either.
-      try AtomicFile.write("\(id)\n", to: token.receipt(in: layout), synced: false)
+      try AtomicFile.write("\(answer)\n", to: token.receipt(in: layout), synced: false)
     }
     try Directory.remove(layout.claim + "/" + claim.file)
     // A claim that a power cut brings back is settled again to the same end.

@@ -7,6 +7,7 @@ public import Jobs
 ///     SPOOL/claim/NAME             taken out of drop/, not yet decided on
 ///     SPOOL/claim/ID:NAME          being admitted as job ID
 ///     SPOOL/rejected/NAME          with NAME.reason beside it
+///     SPOOL/claim/FIRST-LAST:NAME  an array whose jobs are being built; with = instead of :, built
 ///     STATE/queue/QUEUESTATE/ID    the job's queue entry; its state is the directory it is in
 ///     STATE/removing/ID            the entry of a job that is being cleared away
 ///     STATE/jobs/ID/               everything about the job itself

@@ -44,6 +44,8 @@ public enum Submission {
     /// It is job number `job`, or a command about that job which was accepted; 0 for a command
     /// about the whole queue.
     case accepted(job: Int)
+    /// It is an array whose jobs have these numbers.
+    case acceptedArray(ClosedRange<Int>)
     /// It was refused.
     case rejected(reason: String)
   }
@@ -76,8 +78,10 @@ public enum Submission {
   public static func outcome(
     of token: Token, in layout: SpoolLayout
   ) throws(SystemError) -> Outcome {
-    if let receipt = try text(token.receipt(in: layout)), let job = Int(receipt) {
-      return .accepted(job: job)
+    if let receipt = try text(token.receipt(in: layout)) {
+      if let job = Int(receipt) { return .accepted(job: job) }
+      let ends = receipt.split(separator: "-").compactMap { Int($0) }
+      if ends.count == 2, ends[0] <= ends[1] { return .acceptedArray(ends[0]...ends[1]) }
     }
     if let reason = try text("\(layout.rejected)/\(token.fileName).reason") {
       return .rejected(reason: reason)

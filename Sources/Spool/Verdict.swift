@@ -10,6 +10,8 @@ enum Verdict {
   case refuse(String)
   case command(Command, SubmittedFile)
   case job(SubmittedJob, SubmittedFile)
+  /// Its jobs are good; if the file is claimed, only its keys are looked at.
+  case array(JobArray, SubmittedFile)
 }
 
 /// A valid job with the JSON it was read from.
@@ -34,9 +36,10 @@ extension Admission {
     case .unsettled(let reason, let touched): return refuseIfSettled(reason, touched)
     case .file(let file):
       do {
-        switch try DropFile.parse(file.bytes) {
+        switch try DropFile.parse(file.bytes, checkingMembers: !isClaimed) {
         case .job(let spec, let original):
           return .job(SubmittedJob(spec: spec, original: original), file)
+        case .array(let array): return .array(array, file)
         case .command(let command): return .command(command, file)
         }
       } catch {

@@ -19,16 +19,19 @@ struct Follower {
     self.interrupt = interrupt
   }
 
-  /// Waits for admission; the job's number.
+  /// Waits for admission; the numbers of the jobs.
   ///
   /// Throws: `Refusal` where the job is refused or Ctrl-C ends the wait.
-  mutating func admission(of token: Submission.Token) throws -> Int {
+  mutating func admission(of token: Submission.Token) throws -> ClosedRange<Int> {
     var looks = 0
     while true {
       switch try options.outcome(of: token) {
       case .accepted(let job):
         line.clear()
-        return job
+        return job...job
+      case .acceptedArray(let ids):
+        line.clear()
+        return ids
       case .rejected(let reason):
         line.clear()
         throw Refusal("the job was refused: \(reason)", Exit.wrongFile)
@@ -50,6 +53,21 @@ struct Follower {
           Exit.interrupted)
       }
     }
+  }
+
+  /// Waits for the ends of all jobs, one after the other, and says how each ended.
+  ///
+  /// Throws: the exit code for the first that is not done.
+  mutating func end(ofAll ids: ClosedRange<Int>) throws {
+    var code: ExitCode?
+    for id in ids {
+      do {
+        try end(of: id)
+      } catch let error as ExitCode {
+        code = code ?? error
+      }
+    }
+    if let code { throw code }
   }
 
   /// Waits for the job's end, and says how it ended.

@@ -8,7 +8,10 @@ import StrictJSON
 struct JobFile {
   /// How people call the file.
   let name: String
+  /// The job; of an array the first one.
   let spec: JobSpec
+  /// Nil if the file is one job.
+  let array: JobArray?
   /// What to submit: the file as it is, or with its paths made absolute.
   let bytes: [UInt8]
 
@@ -35,7 +38,9 @@ struct JobFile {
       let folder = path == "-" ? nil : path.lastIndex(of: "/").map { String(path[..<$0]) }
       let resolved = original.makingPathsAbsolute(in: absolutePath(folder ?? "."))
       let json = options?.applied(to: resolved) ?? resolved
-      self.spec = try JobSpec(json: json)
+      array = try JobArray(json: json)
+      spec = try array?.spec(of: 0) ?? JobSpec(json: json)
+      if let array { for index in 1..<array.count { _ = try array.spec(of: index) } }
       self.bytes = json == original ? bytes : Array((json.serialized(pretty: true) + "\n").utf8)
     } catch let error as JSONError {
       throw Refusal("\(name):\(error.line):\(error.column): \(error.problem)", Exit.wrongFile)
@@ -96,10 +101,20 @@ extension JSONValue {
       ["initial_noise"], ["task", "from"], ["task", "to"], ["task", "image"], ["task", "mask"],
       ["neighbours", "dataset", "path"],
     ]
+    func resolved(_ path: String) -> String {
+      path.isEmpty || path.hasPrefix("~") ? path : absolutePath(path, in: folder)
+    }
     return paths.reduce(self) { json, keys in
-      json.changingString(at: keys[...]) { path in
-        path.isEmpty || path.hasPrefix("~") ? path : absolutePath(path, in: folder)
-      }
+      let json = json.changingString(at: keys[...], resolved)
+      // The same key where it differs between the jobs of an array.
+      let key = keys.joined(separator: ".")
+      guard var file = json.object, var array = file["array"]?.object,
+        let values = array[key]?.array
+      else { return json }
+      array[key] = .array(
+        values.map { value in value.string.map { .string(resolved($0)) } ?? value })
+      file["array"] = .object(array)
+      return .object(file)
     }
   }
 

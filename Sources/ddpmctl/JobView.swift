@@ -25,6 +25,11 @@ struct JobView {
   var name: String { job.envelope?.spec.name ?? "?" }
   var kind: String { job.envelope?.spec.kind ?? "?" }
 
+  /// The name, with the job's place in its array if it has one: "sweep [2/3]".
+  var listName: String {
+    name + (job.envelope?.array.map { " [\($0.place)/\($0.count)]" } ?? "")
+  }
+
   /// "train fashion-mnist (job 3)".
   var title: String { "\(kind) \(name) (job \(id))" }
 
@@ -107,6 +112,12 @@ struct JobView {
       "ended": (job.entry.ended?.description).map { .string($0) } ?? nil,
       "reason": (job.state.isFinal ? job.entry.reason : explanation).map { .string($0) } ?? nil,
       "not_before": (job.entry.notBefore?.description).map { .string($0) } ?? nil,
+      "array": envelope?.array.map { array in
+        [
+          "first": .integer(array.first), "place": .integer(array.place),
+          "count": .integer(array.count), "values": .object(array.values),
+        ]
+      } ?? nil,
       "submitted": (envelope?.submitted.description).map { .string($0) } ?? nil,
       "submitter": (envelope?.submitter).map { .integer($0) } ?? nil,
       "progress": progress?.json ?? nil,

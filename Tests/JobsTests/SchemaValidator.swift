@@ -33,9 +33,11 @@ func conforms(_ json: JSONValue, to schema: JSONValue) -> Bool {
       holds = (rule.object?.members ?? []).allSatisfy { key, rule in
         json[key].map { conforms($0, to: rule) } ?? true
       }
+    case "minProperties": holds = json.object.map { $0.keys.count >= rule.int ?? .max } ?? true
     case "additionalProperties":
-      holds =
-        rule == false && (json.object?.keys ?? []).allSatisfy { schema["properties"]?[$0] != nil }
+      holds = (json.object?.members ?? []).allSatisfy { key, value in
+        schema["properties"]?[key] != nil || rule != false && conforms(value, to: rule)
+      }
     case "anyOf": holds = (rule.array ?? []).contains { conforms(json, to: $0) }
     case "oneOf": holds = (rule.array ?? []).count { conforms(json, to: $0) } == 1
     case "$schema", "title", "description", "default": holds = true

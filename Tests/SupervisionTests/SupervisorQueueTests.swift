@@ -89,6 +89,27 @@ import Testing
       try spool.job(fails)?.entry.reason == "it was to run once job 1 is done, but that failed")
   }
 
+  /// More jobs than are written in one go, each run once; the daemon is stopped on the way.
+  @Test func theJobsOfAnArrayAllRun() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let seeds = (1...70).map(String.init).joined(separator: ", ")
+    let first = try TestDaemon(spool, maxWorkers: 2)
+    let token = try spool.submit(
+      """
+      {"schema": "ddpm.job/1", "kind": "sample", "name": "many", "count": 1,
+       "array": {"seed": [\(seeds)]}, "model": {"path": "/model"}}
+      """)
+    await first.stop()
+    let second = try TestDaemon(spool, maxWorkers: 2)
+    for id in 1...70 { try await spool.waitFor(id, .done) }
+    #expect(try Submission.outcome(of: token, in: spool.layout) == .acceptedArray(1...70))
+    for id in 1...70 {
+      #expect(try spool.job(id)?.envelope?.spec.seed == UInt64(id))
+      #expect(try spool.history(id).filter { $0 == .finished }.count == 1)
+    }
+    await second.stop()
+  }
+
   @Test func aPauseOutlivesTheDaemon() async throws {
     let spool = try TestSpool(worker: Script.finish)
     let first = try TestDaemon(spool)

@@ -64,6 +64,13 @@ import Testing
         ])
   }
 
+  @Test func thePathsThatAnArrayListsAreMadeAbsolute() {
+    let array: JSONValue = ["dataset.path": ["a", "/b", 3], "name": ["a"]]
+    #expect(
+      (["array": array] as JSONValue).makingPathsAbsolute(in: "/f")
+        == ["array": ["dataset.path": ["/f/a", "/b", 3], "name": ["a"]]])
+  }
+
   @Test func theFilesOfATaskAndItsNeighboursAreLookedFor() throws {
     let text = """
       {"schema": "ddpm.job/1", "kind": "sample", "name": "x", "model": {"job": 1}, "count": 2,

@@ -82,6 +82,57 @@ import Testing
     #expect(refused.code == 1 && refused.errors.contains("cancel it first: ddpmctl cancel 4"))
   }
 
+  @Test func anArrayIsSubmittedAndCommandedByItsNumbers() throws {
+    var job = Bench.job(named: "sweep").object ?? [:]
+    job["array"] = ["seed": [1, 2, 3]]
+    let file = try bench.file(.object(job))
+    #expect(
+      try ddpmctl("validate", file).output.hasSuffix("a good array of 3 sample jobs, sweep\n"))
+    let specs = try JSONValue(parsing: ddpmctl("validate", "--json", file).output).array
+    #expect(specs?.map { $0["seed"] } == [1, 2, 3])
+    try bench.admit("first", .done)
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    #expect(try ddpmctl("submit", file).output == "2-4\n")
+    let list = try ddpmctl("list").output
+    for name in ["sweep [1/3]", "sweep [2/3]", "sweep [3/3]"] { #expect(list.contains(name)) }
+    #expect(try ddpmctl("show", "3").output.contains("job 2 of 3, jobs 2-4: seed = 2"))
+    let json = try JSONValue(parsing: ddpmctl("show", "3", "--json").output)
+    #expect(
+      json["array"] == ["first": 2, "place": 2, "count": 3, "values": ["seed": 2]])
+    // Of a range those are meant that the command is for.
+    let priorities = try ddpmctl("priority", "1-3", "7").errors
+    #expect(
+      priorities == "sample sweep (job 2) has priority 7\nsample sweep (job 3) has priority 7\n")
+    let cancelled = try ddpmctl("cancel", "1-9").errors
+    #expect(cancelled.split(separator: "\n").count == 3)
+    #expect(
+      try [2, 3, 4].allSatisfy {
+        try JobQueue(bench.layout).find($0)?.entry.cancelRequested == true
+      })
+    #expect(try ddpmctl("remove", "1-4").errors == "sample first (job 1) is removed\n")
+    for (range, words) in [
+      ("8-9", "there are no jobs 8 to 9"), ("2-4", "there is nothing to do for the jobs 2 to 4"),
+    ] {
+      let refused = try ddpmctl("remove", range)
+      #expect(refused.code == 1 && refused.errors.contains(words))
+    }
+    for wrong in ["3-2", "0-3", "1-100001"] { #expect(try ddpmctl("cancel", wrong).code == 64) }
+  }
+
+  /// The first refusal does not keep the others from being commanded.
+  @Test func manyCommandsAreGivenAtOnce() throws {
+    for name in ["a", "b", "c"] { try bench.admit(name, .queued) }
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    let result = try ddpmctl("retry", "a", "b", "c")
+    #expect(result.code == 0 && result.errors.split(separator: "\n").count == 3)
+    try JobQueue(bench.layout).move(2, from: .queued, to: .running)
+    let mixed = try ddpmctl("retry", "a", "b", "c")
+    #expect(mixed.code == 65 && mixed.errors.contains("job 2 is running"))
+    #expect(mixed.errors.contains("sample c (job 3) runs when there is room"))
+  }
+
   @Test func aTrainJobIsExtended() throws {
     try bench.admit("a", kind: "train", .done)
     let daemon = try AdmittingDaemon(bench)

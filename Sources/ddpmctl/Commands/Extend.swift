@@ -27,7 +27,7 @@ struct Extend: ParsableCommand {
 
   func run() throws {
     try spool.give(
-      .extend(steps: steps), to: [job], what: "extension",
+      .extend(steps: steps), to: [.one(job)], what: "extension",
       preferring: { $0.envelope?.spec.kind == "train" },
       outcome: { "\($0.title) has \(steps) steps" })
   }

@@ -45,7 +45,7 @@ struct List: ParsableCommand {
 
   private func row(_ view: JobView) -> [String] {
     [
-      "\(view.id)", view.name, view.kind, view.stateText, view.progressText,
+      "\(view.id)", view.listName, view.kind, view.stateText, view.progressText,
       view.job.envelope.map { ageText($0.submitted) } ?? "?",
       view.explanation?.split(separator: "\n").first.map(String.init) ?? "",
     ]

@@ -15,8 +15,9 @@ struct Prioritize: ParsableCommand {
 
   @OptionGroup var spool: SpoolOptions
 
-  @Argument(help: "The job's number or name.", transform: jobReference)
-  var job: JobReference
+  @Argument(
+    help: "The job's number or name, or a range of numbers as 17-19.", transform: jobSelection)
+  var job: JobSelection
 
   @Argument(help: "From -1000 to 1000; jobs have 0 unless their files say otherwise.")
   var priority: Int

@@ -11,8 +11,9 @@ struct Remove: ParsableCommand {
 
   @OptionGroup var spool: SpoolOptions
 
-  @Argument(help: "The jobs' numbers or names.", transform: jobReference)
-  var jobs: [JobReference]
+  @Argument(
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.", transform: jobSelection)
+  var jobs: [JobSelection]
 
   func run() throws {
     try spool.give(
@@ -78,7 +79,7 @@ struct Purge: ParsableCommand {
       for job in due { print("\(spool.view(job).title), \(job.state)") }
     } else {
       try spool.give(
-        .remove, to: due.map { .number($0.id) }, what: "removal", preferring: { _ in true },
+        .remove, to: due.map { .one(.number($0.id)) }, what: "removal", preferring: { _ in true },
         outcome: { "\($0.title) is removed" })
     }
     if due.isEmpty { say("there is nothing to remove") }

@@ -13,8 +13,9 @@ struct Retry: ParsableCommand {
 
   @OptionGroup var spool: SpoolOptions
 
-  @Argument(help: "The jobs' numbers or names.", transform: jobReference)
-  var jobs: [JobReference]
+  @Argument(
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.", transform: jobSelection)
+  var jobs: [JobSelection]
 
   func run() throws {
     try spool.give(

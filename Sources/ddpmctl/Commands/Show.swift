@@ -40,6 +40,12 @@ struct Show: ParsableCommand {
     if let line = view.progressLine {
       rows.append(["Progress", line.facts.joined(separator: ", ")])
     }
+    if let array = view.job.envelope?.array {
+      let jobs = "\(array.first)-\(array.first + array.count - 1)"
+      rows.append([
+        "Array", "job \(array.place) of \(array.count), jobs \(jobs): \(array.description)",
+      ])
+    }
     if view.job.entry.priority != 0 { rows.append(["Priority", "\(view.job.entry.priority)"]) }
     if events.contains(where: { $0.kind == .started }) {
       rows.append(["Attempt", "\(view.job.entry.attempt)"])

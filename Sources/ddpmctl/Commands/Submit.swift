@@ -5,11 +5,11 @@ import Spool
 
 struct Submit: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Submit a job file; print the job's number.",
+    abstract: "Submit a job file; print the job's number, or those of an array's jobs.",
     discussion: """
       The file is checked first. Relative paths in it are taken from its folder. A private spool \
       (--root) that is not there yet is made. With --wait the exit code is the job's own outcome: 0 done, 1 failed, 2 cancelled. Ctrl-C while waiting \
-      leaves the job alone.
+      leaves the job alone. Of an array it is that of the first job that is not done.
       """)
 
   @OptionGroup var spool: SpoolOptions
@@ -33,12 +33,17 @@ struct Submit: ParsableCommand {
     let token = try attempt { try Submission.submit(file.bytes, to: spool.layout) }
     if wait {
       var follower = Follower(spool, interrupt)
-      let id = try follower.admission(of: token)
-      Terminal.output.write("\(id)\n")
-      try follower.end(of: id)
+      let ids = try follower.admission(of: token)
+      Terminal.output.write("\(text(ids, isArray: file.array != nil))\n")
+      try follower.end(ofAll: ids)
     } else {
-      print(try spool.decision(on: token, what: "job", interrupt))
+      let ids = try spool.decision(on: token, what: "job", interrupt)
+      print(text(ids, isArray: file.array != nil))
     }
+  }
+
+  private func text(_ ids: ClosedRange<Int>, isArray: Bool) -> String {
+    isArray ? "\(ids.lowerBound)-\(ids.upperBound)" : "\(ids.lowerBound)"
   }
 }
 
@@ -59,15 +64,19 @@ extension SpoolOptions {
     return "there is no job \(reference) so far"
   }
 
-  /// Waits a short while for the daemon's decision on a job or command; the job's number.
+  /// Waits a short while for the daemon's decision on a job or command; the numbers of
+  /// the jobs.
   ///
   /// Throws: the exit code where it was refused, or not decided in time.
-  func decision(on token: Submission.Token, what: String, _ interrupt: Interrupt) throws -> Int {
+  func decision(
+    on token: Submission.Token, what: String, _ interrupt: Interrupt
+  ) throws -> ClosedRange<Int> {
     let file = layout.drop + "/" + token.fileName
     // Half a minute of looking four times a second: far longer than admission takes.
     for look in 0..<120 {
       switch try outcome(of: token) {
-      case .accepted(let job): return job
+      case .accepted(let job): return job...job
+      case .acceptedArray(let ids): return ids
       case .rejected(let reason):
         throw Refusal("the \(what) was refused: \(reason)", Exit.wrongFile)
       case .pending: break

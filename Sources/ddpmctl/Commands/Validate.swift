@@ -11,7 +11,7 @@ struct Validate: ParsableCommand {
       is also said what memory and time it takes on this machine, by trying a step.
       """)
 
-  @Flag(help: "Print the job with every default filled in, as JSON.")
+  @Flag(help: "Print the job, or the jobs of an array, with every default filled in, as JSON.")
   var json = false
 
   @Argument(help: "Job files; - is standard input.", completion: .file(extensions: ["json"]))
@@ -23,7 +23,14 @@ struct Validate: ParsableCommand {
       do {
         let file = try JobFile(path)
         if json {
-          print(file.spec.json.serialized(pretty: true))
+          let specs = try file.array.map { array in
+            JSONValue.array(try (0..<array.count).map { try array.spec(of: $0).json })
+          }
+          print((specs ?? file.spec.json).serialized(pretty: true))
+        } else if let array = file.array {
+          print(
+            "\(file.name): a good array of \(array.count) \(file.spec.kind) jobs, \(file.spec.name)"
+          )
         } else {
           print("\(file.name): a good \(file.spec.kind) job, \(file.spec.name)")
         }
@@ -32,7 +39,7 @@ struct Validate: ParsableCommand {
             of: train, threads: sysconf(Int32(_SC_NPROCESSORS_ONLN)),
             memoryLimit: file.spec.queue.memoryLimit)
         {
-          if !json { print("\(file.name): it \(cost.text)") }
+          if !json { print("\(file.name): \(file.array == nil ? "it" : "the first") \(cost.text)") }
           if let warning = cost.warning { say("\(file.name): warning: \(warning)") }
         }
         for sentence in file.missingFiles { say("\(file.name): warning: \(sentence)") }
