@@ -92,17 +92,17 @@ final class EvaluateJob {
     try restore()
   }
 
-  /// Scores the images that are left and publishes the results.
+  /// Scores the images that are left and makes the results.
   func run() throws(JobFailure) {
     while state.images < order.count && !isTimeUp {
       let end = min(state.images + spec.batchSize, order.count)
       try score(Array(order[state.images..<end]))
     }
     context.progress.send(.progress(progress(Progress(step: state.images, steps: state.images))))
-    try attempt { try publish() }
+    try attempt { try makeResults() }
   }
 
-  /// Removes what is not needed any more once the results are published.
+  /// Removes what is not needed any more once the results are whole.
   static func removeLeftovers(in directory: JobDirectory) throws(SystemError) {
     try Directory.removeTree(directory.checkpoints)
   }
@@ -231,7 +231,7 @@ final class EvaluateJob {
     batch.resume(at: position)
   }
 
-  private func publish() throws {
+  private func makeResults() throws {
     let results = try ResultsFolder(context.directory)
     let report = EvaluationReport(
       title: job.name, names: models.map(\.name), datasetImages: dataset.count,
@@ -239,6 +239,6 @@ final class EvaluateJob {
     try report.write(to: results.path)
     var made = inputs.json
     made["dataset"] = .string(spec.dataset.path)
-    try results.publish(spec: job, inputs: made)
+    try results.seal(spec: job, inputs: made)
   }
 }

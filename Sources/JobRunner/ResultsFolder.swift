@@ -1,8 +1,11 @@
 /// `results/` of a job: built in `results.partial/`, then renamed, so that it appears whole.
 /// The files in it need not be synced one by one.
 ///
-/// `manifest.json` is written last. It says what the files were made from, names the kernels that
-/// computed them, and lists every other file with its size and SHA-256.
+/// `manifest.json` is written last, and seals the folder: from then on the results are whole and on
+/// disk, and all else that the job has stored for itself is superfluous. It is cleared away before
+/// the folder gets its final name, so that nothing of it is left when the job is done, wherever its
+/// worker dies. The manifest says what the files were made from, names the kernels that computed
+/// them, and lists every other file with its size and SHA-256.
 
 import DurableIO
 import Jobs
@@ -22,6 +25,25 @@ struct ResultsFolder {
     try Directory.exists(directory.results)
   }
 
+  /// Whether the results of `job` are whole, and lack their final name alone.
+  static func isSealed(_ directory: JobDirectory, for job: JobSpec) throws(SystemError) -> Bool {
+    guard let text = try readFileIfPresent(manifest(in: directory)),
+      let sealed = (try? JSONValue(parsing: text))?["job"]
+    else { return false }
+    // Those of a job that was extended behind their seal are of another.
+    return (try? JobSpec(json: sealed)) == job
+  }
+
+  /// Gives sealed results their final name, durably.
+  static func publish(_ directory: JobDirectory) throws(SystemError) {
+    try Directory.renameWithoutReplacing(directory.resultsInProgress, to: directory.results)
+    try Directory.sync(directory.path)
+  }
+
+  private static func manifest(in directory: JobDirectory) -> String {
+    directory.resultsInProgress + "/manifest.json"
+  }
+
   /// The folder in the making, made where missing. Of what an earlier run of the job left, what
   /// `kept` names stays; all else would be made again.
   init(_ directory: JobDirectory, keeping kept: Set<String> = []) throws(SystemError) {
@@ -39,10 +61,10 @@ struct ResultsFolder {
   /// Where the files go for now.
   var path: String { directory.resultsInProgress }
 
-  /// Writes the manifest and gives the folder its final name, durably.
+  /// Seals the folder, durably.
   ///
   /// - inputs: what the results were made from, beside the job itself.
-  func publish(spec: JobSpec, inputs: JSONObject) throws(SystemError) {
+  func seal(spec: JobSpec, inputs: JSONObject) throws(SystemError) {
     var files: [JSONValue] = []
     for name in try Self.files(in: path) {
       let file = "\(path)/\(name)"
@@ -58,10 +80,9 @@ struct ResultsFolder {
       "kernels": .string(Kernels.inUse),
       "files": .array(files),
     ]
-    try AtomicFile.write(manifest.serialized(pretty: true) + "\n", to: path + "/manifest.json")
     try sync.finish()
-    try Directory.renameWithoutReplacing(path, to: directory.results)
-    try Directory.sync(directory.path)
+    try AtomicFile.write(
+      manifest.serialized(pretty: true) + "\n", to: Self.manifest(in: directory))
   }
 
   /// All regular files below `path`, relative to it, sorted.

@@ -93,7 +93,7 @@ final class SampleJob {
     checkpoints = try attempt { try ChainCheckpoints(path: context.directory.checkpoints) }
   }
 
-  /// Draws what is missing and publishes the results.
+  /// Draws what is missing and makes the results.
   func run() throws(JobFailure) {
     let unfinished = try attempt { try store.missing(report: context.log) }
     let missing = store.batches.filter { batch in
@@ -104,7 +104,7 @@ final class SampleJob {
     if done > 0 { context.log("\(store.batches.count - missing.count) batches were drawn before") }
     var pace = Pace(total: store.batches.count * steps, done: done)
     for batch in missing { try draw(batch, &pace) }
-    try attempt { try publish() }
+    try attempt { try makeResults() }
   }
 
   private func draw(_ images: Range<Int>, _ pace: inout Pace) throws(JobFailure) {
@@ -143,7 +143,7 @@ final class SampleJob {
     try attempt { try store.write(images, batch.x, views: views?.all) }
   }
 
-  private func publish() throws {
+  private func makeResults() throws {
     let results = try ResultsFolder(context.directory)
     let formats = SampleFormats(store: store, folder: results.path, classes: classes)
     for format in spec.output.formats {
@@ -162,10 +162,10 @@ final class SampleJob {
     if context.shouldStop() { throw JobFailure.stopped }
     var inputs = inputs.json
     classes?.describe(count: plan.count, in: &inputs)
-    try results.publish(spec: job, inputs: inputs)
+    try results.seal(spec: job, inputs: inputs)
   }
 
-  /// Removes what is not needed any more once the results are published.
+  /// Removes what is not needed any more once the results are whole.
   static func removeLeftovers(in directory: JobDirectory) throws(SystemError) {
     try Directory.removeTree(samples(in: directory))
     try Directory.removeTree(directory.checkpoints)

@@ -129,7 +129,7 @@ final class TrainJob {
     checkpoint.warnOfOtherKernels(log: log)
   }
 
-  /// Trains to the end and publishes the results.
+  /// Trains to the end and makes the results.
   func run() throws(JobFailure) {
     // Whatever ends the run, a checkpoint under way is still finished.
     defer { try? checkpoints.finish() }
@@ -142,7 +142,7 @@ final class TrainJob {
       if isCheckpointDue { try checkpoint() }
     }
     try attempt { try checkpoints.finish() }
-    try attempt { try publish() }
+    try attempt { try makeResults() }
   }
 
   private func takeStep() throws(JobFailure) {
@@ -224,7 +224,7 @@ final class TrainJob {
     try AtomicFile.write(encodePNG(plot.image), to: results.path + "/loss.png", synced: false)
   }
 
-  private func publish() throws {
+  private func makeResults() throws {
     try DiffusersFolder.write(
       to: results.path, unet: trainer.unet, weights: trainer.averagedWeights,
       scheduler: model.scheduler, classes: classes)
@@ -240,10 +240,10 @@ final class TrainJob {
       to: results.path, model.scheduler, classes: classes, report: context.log)
     var inputs: JSONObject = ["dataset": .string(spec.dataset.path)]
     if let origin = model.origin { inputs["init"] = .object(origin.json) }
-    try results.publish(spec: job, inputs: inputs)
+    try results.seal(spec: job, inputs: inputs)
   }
 
-  /// Removes what is not needed any more once the results are published: all checkpoints but the
+  /// Removes what is not needed any more once the results are whole: all checkpoints but the
   /// newest, from which the training could go on.
   static func removeLeftovers(in directory: JobDirectory) throws(ModelFileError) {
     try CheckpointStore(path: directory.checkpoints).keepNewest()

@@ -70,24 +70,24 @@ public struct Worker {
     }
   }
 
-  /// Runs the job unless its results are there; in any case clears away what they make superfluous,
-  /// which a run that was killed behind their publication could not.
+  /// Runs the job as far as its results are not there yet, clears away what they make superfluous,
+  /// and publishes them.
   private func work() throws(JobFailure) {
+    if try attempt({ try ResultsFolder.isPublished(directory) }) { return }
     let job = try spec()
-    let isPublished = try attempt { try ResultsFolder.isPublished(directory) }
+    let isSealed = try attempt { try ResultsFolder.isSealed(directory, for: job) }
     switch job.work {
     case .train(let spec):
-      if !isPublished {
-        try TrainJob(job, spec, context(wanting: spec.training.threads)).run()
-      }
+      if !isSealed { try TrainJob(job, spec, context(wanting: spec.training.threads)).run() }
       try attempt { try TrainJob.removeLeftovers(in: directory) }
     case .sample(let spec):
-      if !isPublished { try SampleJob(job, spec, context(wanting: spec.threads)).run() }
+      if !isSealed { try SampleJob(job, spec, context(wanting: spec.threads)).run() }
       try attempt { try SampleJob.removeLeftovers(in: directory) }
     case .evaluate(let spec):
-      if !isPublished { try EvaluateJob(job, spec, context(wanting: spec.threads)).run() }
+      if !isSealed { try EvaluateJob(job, spec, context(wanting: spec.threads)).run() }
       try attempt { try EvaluateJob.removeLeftovers(in: directory) }
     }
+    try attempt { try ResultsFolder.publish(directory) }
   }
 
   private func context(wanting wanted: Int?) -> JobContext {

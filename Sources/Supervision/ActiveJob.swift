@@ -106,7 +106,8 @@ package struct ActiveJob: Equatable, Sendable {
 
   /// The job's next phase when its worker has ended.
   mutating func transition(after report: WorkerReport, policy: SchedulingPolicy) -> Transition {
-    if report.end == .exited(code: WorkerExit.finished), report.resultsPublished { return .done }
+    // Their publication is the worker's last act, whatever has ended it.
+    if report.resultsPublished { return .done }
     switch (phase, report.end) {
     case (.stopping(.cancel), _):
       return .cancelled

@@ -36,6 +36,18 @@ import Testing
     #expect(scheduler.handle(.exited(1, report)).first == .record(1, transition))
   }
 
+  /// A worker publishes last of all: how it ends then says nothing of the job.
+  @Test(arguments: [WorkerEnd.exited(code: 0), .exited(code: 75), .killed(signal: 9)])
+  func aJobWithResultsIsDone(_ end: WorkerEnd) {
+    for event in [nil, Event.cancelRequested(1), .holdRequested(1), .timer(.limit(1)), .stop] {
+      var scheduler = opened()
+      _ = scheduler.handle(.appeared(train(1), .queued))
+      if let event { _ = scheduler.handle(event) }
+      let report = WorkerReport(end: end, resultsPublished: true, logLines: [])
+      #expect(scheduler.handle(.exited(1, report)).contains(.record(1, .done)))
+    }
+  }
+
   /// What becomes of a job that is being cancelled, or stopped with the daemon.
   @Test(arguments: [
     (report(code: 0), Transition.done, Transition.done),

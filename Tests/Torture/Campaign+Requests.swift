@@ -4,7 +4,7 @@ import StrictJSON
 /// What users do meanwhile.
 extension Campaign {
   /// Jobs that are not over, at most: so that each is killed often, and a round ends soon.
-  private static let openJobs = 8
+  private static let openJobs = 12
 
   /// A few things that users do.
   func ask() throws {

@@ -87,7 +87,12 @@ final class Campaign {
 
   private func end(_ ending: Ending, at moment: Moment) throws {
     guard let daemon else { return }
-    let workers = try daemon.workers()
+    var workers = try daemon.workers()
+    let patience = ContinuousClock.now + .milliseconds(200)
+    while ending == .workerKilled && workers.isEmpty && ContinuousClock.now < patience {
+      pause(.milliseconds(2))
+      workers = try daemon.workers()
+    }
     var ending = ending
     if ending == .workerKilled && workers.isEmpty { ending = .daemonKilled }
     endings[ending, default: 0] += 1
