@@ -113,7 +113,7 @@ let package = Package(
     program(
       "ddpmctl",
       imports: [
-        "Spool", "Jobs", "Training", "ModelFiles", "Models", "ModelConfig", "StrictJSON",
+        "Spool", "Jobs", "Training", "ModelFiles", "Models", "ModelConfig", "Images", "StrictJSON",
         "DurableIO", arguments,
       ]),
     program("ddpm-worker", imports: ["JobRunner", "Jobs", arguments]),
@@ -169,8 +169,8 @@ let package = Package(
     tests(
       "ddpmctl",
       imports: [
-        "Spool", "Jobs", "Models", "ModelFiles", "ModelConfig", "TensorFiles", "StrictJSON",
-        "DurableIO", arguments,
+        "Spool", "Jobs", "Models", "ModelFiles", "ModelConfig", "TensorFiles", "Images",
+        "StrictJSON", "DurableIO", arguments,
       ]),
     // The architecture's arrows, and the real programs run end to end.
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),

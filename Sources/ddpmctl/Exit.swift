@@ -10,6 +10,10 @@ enum Exit {
   static let failed = ExitCode(1)
   /// The job was cancelled.
   static let cancelled = ExitCode(2)
+  /// As of diff: the two differ.
+  static let differs = ExitCode(1)
+  /// As of diff: they could not be compared.
+  static let trouble = ExitCode(2)
   /// EX_DATAERR: the job file is wrong.
   static let wrongFile = ExitCode(65)
   /// EX_TEMPFAIL: not decided yet.

@@ -22,6 +22,11 @@ struct JobView {
   }
 
   var id: Int { job.id }
+  /// The job as it is run, with what was changed of it since it was submitted; nil if this version
+  /// cannot read it.
+  var spec: JobSpec? {
+    job.envelope.map { job.amendment?.applied(to: $0.spec) ?? $0.spec }
+  }
   var name: String { job.envelope?.spec.name ?? "?" }
   var kind: String { job.envelope?.spec.kind ?? "?" }
 
@@ -53,11 +58,16 @@ struct JobView {
     return progress
   }
 
-  /// How long the job has run, in words; nil if it has not.
-  var timeRun: String? {
+  /// How long the job has run.
+  var secondsRun: Double {
     var entry = job.entry
     if job.state == .running && !isInterrupted { entry.endRun(at: .now()) }
-    return entry.secondsRun > 0 ? TimeSpan.words(seconds: Int(entry.secondsRun.rounded())) : nil
+    return entry.secondsRun
+  }
+
+  /// How long the job has run, in words; nil if it has not.
+  var timeRun: String? {
+    secondsRun > 0 ? TimeSpan.words(seconds: Int(secondsRun.rounded())) : nil
   }
 
   /// The state, with what else there is to know about it.

@@ -16,10 +16,30 @@ struct Terminal: Sendable {
   }
 
   /// Characters in a line.
-  var width: Int {
+  var width: Int { size.columns ?? 80 }
+
+  /// The size in characters, and of one character in pixels, as far as the terminal says it.
+  var size: (columns: Int?, rows: Int?, cell: (width: Int, height: Int)?) {
     var size = winsize()
-    let status = unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size)
-    return status == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    guard unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 else { return (nil, nil, nil) }
+    let (columns, rows) = (Int(size.ws_col), Int(size.ws_row))
+    let hasCells = columns > 0 && rows > 0 && size.ws_xpixel > 0 && size.ws_ypixel > 0
+    return (
+      columns > 0 ? columns : nil, rows > 0 ? rows : nil,
+      hasCells ? (Int(size.ws_xpixel) / columns, Int(size.ws_ypixel) / rows) : nil
+    )
+  }
+
+  /// Whether to write in colours.
+  var usesColor: Bool { Self.usesColor(onTerminal: isInteractive, environment) }
+
+  /// Colours show on a terminal unless `NO_COLOR` is set or `CLICOLOR` is 0, elsewhere if
+  /// `CLICOLOR_FORCE` is set and not 0.
+  static func usesColor(onTerminal: Bool, _ environment: (String) -> String?) -> Bool {
+    func value(_ name: String) -> String? { environment(name).flatMap { $0.isEmpty ? nil : $0 } }
+    if value("NO_COLOR") != nil { return false }
+    if let force = value("CLICOLOR_FORCE"), force != "0" { return true }
+    return onTerminal && value("CLICOLOR") != "0"
   }
 
   /// Writes all of `text`.

@@ -1,0 +1,124 @@
+/// What a job came to, or has come to so far, in the numbers that jobs are compared by.
+
+import DurableIO
+import Jobs
+import Spool
+import StrictJSON
+
+struct JobOutcome {
+  /// A value with its step.
+  typealias Score = (step: Int, value: Double)
+
+  let state: String
+  let progress: Progress?
+  /// Means of the loss over `lossWindow` steps: the last ones, and the best ones, by their last step.
+  let lastLoss: Double?
+  let bestLoss: Score?
+  let lastHeldOut: Score?
+  let bestHeldOut: Score?
+  /// Of a train job as the newest evaluate job measured it, which has that number.
+  let likelihood: (record: EvaluationRecord, job: Int)?
+  let imagesPerSecond: Double?
+  let secondsRun: Double
+
+  static let lossWindow = 100
+
+  /// Reads the records of a job; `evaluations` are finished evaluate jobs by rising number.
+  init(_ view: JobView, evaluations: [JobView]) throws {
+    state = view.stateText
+    progress = view.progress
+    secondsRun = view.secondsRun
+    let record = try attempt { try TrainingRecord(view.directory) }
+    let losses = Self.means(record.points(.loss), window: Self.lossWindow)
+    lastLoss = losses.last?.value
+    bestLoss = losses.min { $0.value < $1.value }
+    let heldOut = record.decisiveHeldOut.map { (step: Int($0.x), value: $0.y) }
+    lastHeldOut = heldOut.last
+    bestHeldOut = heldOut.min { $0.value < $1.value }
+    let speeds = record.points(.imagesPerSecond).map(\.y).sorted()
+    imagesPerSecond =
+      speeds.isEmpty ? view.job.progress?.imagesPerSecond : speeds[speeds.count / 2]
+    let measured = evaluations.last { view.id == $0.id || $0.measures(view) }
+    likelihood = measured.flatMap { job in
+      EvaluationRecord(job.directory).map { ($0, job.id) }
+    }
+  }
+
+  /// The means over `window` values in a row, or over all where there are fewer.
+  private static func means(_ points: [TrainingRecord.Point], window: Int) -> [Score] {
+    let window = min(window, points.count)
+    var (sum, means): (Double, [Score]) = (0, [])
+    for (index, point) in points.enumerated() {
+      sum += point.y
+      if index >= window { sum -= points[index - window].y }
+      if index >= window - 1 { means.append((Int(point.x), sum / Double(window))) }
+    }
+    return means
+  }
+
+  /// What there is to say, with a name for each; the names are the same for every job.
+  var facts: [(name: String, value: String)] {
+    func text(_ score: Score?) -> String {
+      score.map { "\(significant($0.value, digits: 4)) at step \($0.step)" } ?? ""
+    }
+    return [
+      ("state", state),
+      ("done", progress.map { "\($0.step)/\($0.steps)" } ?? ""),
+      ("time", secondsRun > 0 ? durationText(seconds: secondsRun) : ""),
+      ("images/s", imagesPerSecond.map { significant($0, digits: 3) } ?? ""),
+      ("loss, last \(Self.lossWindow) steps", lastLoss.map { significant($0, digits: 4) } ?? ""),
+      ("loss, best \(Self.lossWindow) steps", text(bestLoss)),
+      ("held-out loss, last", text(lastHeldOut)),
+      ("held-out loss, best", text(bestHeldOut)),
+    ]
+      + (likelihood?.record.models ?? []).map { model in
+        ("NLL of \(model.weights), bits/dim", model.nll.text)
+      }
+  }
+
+  /// The same for scripts; what is not known is null.
+  var json: JSONValue {
+    func json(_ score: Score?) -> JSONValue {
+      score.map { ["step": .integer($0.step), "value": .double($0.value)] } ?? nil
+    }
+    func json(_ value: Double?) -> JSONValue { value.map { .double($0) } ?? nil }
+    return [
+      "state": .string(state), "progress": progress?.json ?? nil,
+      "seconds_run": .double(secondsRun), "images_per_second": json(imagesPerSecond),
+      "last_loss": json(lastLoss), "best_loss": json(bestLoss),
+      "last_held_out": json(lastHeldOut), "best_held_out": json(bestHeldOut),
+      "likelihood": likelihood.map { likelihood in
+        [
+          "job": .integer(likelihood.job),
+          "results": .array(
+            likelihood.record.models.map { model in
+              [
+                "weights": .string(model.weights), "bits_per_dim": .double(model.nll.bits),
+                "standard_error": json(model.nll.error),
+              ]
+            }),
+        ]
+      } ?? nil,
+    ]
+  }
+}
+
+extension JobView {
+  /// Whether this evaluate job read the model of `job`.
+  fileprivate func measures(_ job: JobView) -> Bool {
+    guard let manifest = try? readFile(directory.results + "/manifest.json"),
+      let json = try? JSONValue(parsing: manifest)
+    else { return false }
+    return json["inputs"]?["model"]?.string == job.directory.results
+  }
+}
+
+extension SpoolOptions {
+  /// The finished evaluate jobs, by rising number.
+  func evaluations() throws -> [JobView] {
+    try attempt { try reader.jobs() }.map(view).filter { view in
+      guard view.job.state == .done, case .evaluate = view.spec?.work else { return false }
+      return true
+    }
+  }
+}
