@@ -5,6 +5,7 @@
 # make deb          the Debian package, in .build/deb
 # make torture      kill the programs at random, CYCLES=1000 times, and check what is left
 # make fuzz         feed the readers of job files, state, models and images damaged input, SECONDS=30 each
+# make test-report  look at job reports in headless Chromium, which it installs
 # make test-peer    compare with PyTorch and diffusers; make bench times both, make quality trains both
 
 SWIFT ?= swift
@@ -64,6 +65,11 @@ torture: build
 SECONDS ?= 30
 fuzz: packages
 	scripts/fuzz $(SECONDS)
+
+test-report: packages
+	scripts/install-packages chromium
+	$(SWIFT) build $(CHECKS)
+	python3 Tests/Report/check.py
 
 test-peer: build
 	scripts/with-peer python -m pytest -q Tests/Peer

@@ -4,7 +4,7 @@
 extension Plot {
   /// The plot as one `<svg>` element, which is also a whole file.
   public var svg: String {
-    let (left, top) = (72, 60)
+    let (left, top) = (88, 60)
     let frame = (width: max(width - left - 24, 64), height: max(height - top - 64, 64))
     let (right, bottom) = (left + frame.width, top + frame.height)
     var svg = """
@@ -47,9 +47,9 @@ extension Plot {
   }
 
   private func key(_ lines: [PlotLayout.Line], right: Int, top: Int) -> String {
-    // Letters are about seven pixels wide; a key that is too wide goes into the frame, as a column.
-    func length(_ text: String) -> Int { 7 * text.count }
-    let isRow = lines.map { length($0.name) + 50 }.reduce(length(yLabel), +) <= right - 72
+    // Letters are at most about eight pixels wide; a key that is too wide goes into the frame, as a column.
+    func length(_ text: String) -> Int { 8 * text.count }
+    let isRow = lines.map { length($0.name) + 50 }.reduce(length(yLabel), +) <= right - 88
     var (end, y) = (right - (isRow ? 0 : 12), isRow ? 48 : top + 24)
     var svg = ""
     for line in isRow ? lines.reversed() : lines {

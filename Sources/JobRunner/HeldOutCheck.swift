@@ -34,7 +34,8 @@ struct HeldOutCheck {
   /// Splits the data set and draws the bank.
   init(
     _ holdout: HoldoutSpec, _ spec: TrainSpec, of dataset: any Dataset, _ trainer: Trainer,
-    _ scheduler: SchedulerConfig, _ pool: ThreadPool, in directory: JobDirectory
+    _ scheduler: SchedulerConfig, _ pool: ThreadPool, in directory: JobDirectory,
+    copyingTo tensorBoard: TensorBoardLog
   ) throws(JobFailure) {
     let (images, key) =
       switch holdout.size {
@@ -68,7 +69,10 @@ struct HeldOutCheck {
         scheduler: scheduler, outputChannels: unet.outChannels, seed: seed, pool: pool)
     }
     best = try attempt { try Self.bestCheckpoints(in: directory) }
-    log = try attempt { try HeldOutLog(path: directory.heldOut, after: trainer.state.step) }
+    log = try attempt {
+      try HeldOutLog(
+        path: directory.heldOut, after: trainer.state.step, copyingTo: tensorBoard)
+    }
   }
 
   private static func bestCheckpoints(

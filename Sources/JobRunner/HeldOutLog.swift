@@ -3,7 +3,7 @@
 ///     {"step": 500, "ema": 0.0312, "raw": 0.0347}
 ///
 /// Opening drops the lines behind the checkpoint that the run continues from, so that an
-/// interrupted run leaves the lines of one left alone.
+/// interrupted run leaves the lines of one left alone. TensorBoard's file gets a copy of every line.
 
 import DurableIO
 import StrictJSON
@@ -42,12 +42,14 @@ struct HeldOutScore: Equatable {
 /// The scores of one run.
 final class HeldOutLog {
   private let log: AppendLog
+  private let tensorBoard: TensorBoardLog
   /// In order.
   private(set) var scores: [HeldOutScore] = []
 
   /// Opens the log at `path` for a run that continues after `step`.
-  init(path: String, after step: Int) throws(SystemError) {
+  init(path: String, after step: Int, copyingTo tensorBoard: TensorBoardLog) throws(SystemError) {
     log = try AppendLog(path)
+    self.tensorBoard = tensorBoard
     var scores: [HeldOutScore] = []
     try log.truncate { line in
       guard let score = HeldOutScore(line: line), score.step <= step else { return true }
@@ -55,6 +57,14 @@ final class HeldOutLog {
       return false
     }
     self.scores = scores
+    for score in scores { try copy(score) }
+  }
+
+  private func copy(_ score: HeldOutScore) throws(SystemError) {
+    let values = [("ema", score.ema), ("raw", score.raw)].compactMap { name, value in
+      value.map { (name: name, value: $0) }
+    }
+    try tensorBoard.add(.heldOut, step: score.step, values)
   }
 
   /// The first of the best scores.
@@ -66,6 +76,7 @@ final class HeldOutLog {
   func append(_ score: HeldOutScore) throws(SystemError) {
     scores.append(score)
     try log.append(JSONValue.object(score.json).serialized())
+    try copy(score)
   }
 
   /// Returns when all lines are on disk.

@@ -60,6 +60,9 @@ struct PreviewSampler {
     return true
   }
 
+  /// The PNG file of a preview; nil where it is not drawn.
+  func picture(step: Int) throws(SystemError) -> [UInt8]? { try readFileIfPresent(path(step)) }
+
   private func path(_ step: Int) -> String {
     let digits = String(step)
     return "\(folder)/step-\(String(repeating: "0", count: max(0, 8 - digits.count)))\(digits).png"

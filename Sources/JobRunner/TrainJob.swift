@@ -2,9 +2,10 @@
 ///
 /// **Promises.** However often and wherever the run is interrupted, it ends in the same bits. A
 /// checkpoint is written every `checkpoint_every` steps, behind the last step, and when asked to
-/// stop. The results are a model folder with the averaged weights (the plain ones under `raw/`),
-/// `loss.png`, `metrics.jsonl`, `previews/` and `manifest.json`; with `holdout` also the scores on
-/// the held-out images, `heldout.json` and `heldout.jsonl`, and the best checkpoint's model, `best/`.
+/// stop. What TensorBoard shows grows with the metrics. The results are a model folder with the
+/// averaged weights (the plain ones under `raw/`), `loss.png`, `metrics.jsonl`, `previews/` and
+/// `manifest.json`; with `holdout` also the scores on the held-out images, `heldout.json` and
+/// `heldout.jsonl`, and the best checkpoint's model, `best/`.
 ///
 /// **Failures.** Data that cannot be read, or a loss that is not finite, fail the job; the last
 /// good checkpoint stays.
@@ -30,6 +31,7 @@ final class TrainJob {
   private let trainer: Trainer
   private let loader: BatchLoader
   private let metrics: MetricsLog
+  private let tensorBoard: TensorBoardLog
   private let checkpoints: CheckpointWriter
   private let results: ResultsFolder
   private let previews: PreviewSampler
@@ -93,7 +95,13 @@ final class TrainJob {
     let step = trainer.state.step
     checkpointed = checkpoint?.step ?? -1
     checkpoints = CheckpointWriter(store)
-    metrics = try attempt { try MetricsLog(path: context.directory.metrics, after: step) }
+    let tensorBoard = try attempt {
+      try TensorBoardLog("\(context.directory.tensorBoard)/\(job.name)", after: step)
+    }
+    self.tensorBoard = tensorBoard
+    metrics = try attempt {
+      try MetricsLog(path: context.directory.metrics, after: step, copyingTo: tensorBoard)
+    }
     results = try attempt {
       try ResultsFolder(context.directory, keeping: [PreviewSampler.folder])
     }
@@ -102,7 +110,8 @@ final class TrainJob {
     pace = Pace(total: spec.training.steps, done: step)
     heldOut = try spec.holdout.map { holdout throws(JobFailure) in
       try HeldOutCheck(
-        holdout, spec, of: dataset, trainer, model.scheduler, pool, in: context.directory)
+        holdout, spec, of: dataset, trainer, model.scheduler, pool, in: context.directory,
+        copyingTo: tensorBoard)
     }
     let trained = heldOut?.training ?? dataset
     func stream(_ stream: RandomStream) -> Philox {
@@ -131,6 +140,7 @@ final class TrainJob {
 
   /// Trains to the end and makes the results.
   func run() throws(JobFailure) {
+    try attempt { try copyEarlierPreviews() }
     // Whatever ends the run, a checkpoint under way is still finished.
     defer { try? checkpoints.finish() }
     while true {
@@ -143,6 +153,13 @@ final class TrainJob {
     }
     try attempt { try checkpoints.finish() }
     try attempt { try makeResults() }
+  }
+
+  private func copyEarlierPreviews() throws(SystemError) {
+    let every = spec.training.previewEvery
+    if every == 0 { return }
+    for step in stride(from: every, through: trainer.state.step, by: every)
+    where !tensorBoard.has(.previews, step: step) { try copyPreview(step: step) }
   }
 
   private func takeStep() throws(JobFailure) {
@@ -207,13 +224,21 @@ final class TrainJob {
   /// interrupted, or the run set back to an earlier step.
   private func drawPreviewIfDue() throws(JobFailure) {
     let (step, every) = (trainer.state.step, spec.training.previewEvery)
-    guard every > 0, step > 0, step % every == 0,
-      try attempt({ try previews.isMissing(step: step) })
-    else { return }
-    let isDone = try attempt { try previews.draw(step: step, shouldStop: context.shouldStop) }
-    if !isDone { try stopIfAsked() }
-    try attempt { try writeLossCurve() }
-    pace.rest()
+    guard every > 0, step > 0, step % every == 0 else { return }
+    if try attempt({ try previews.isMissing(step: step) }) {
+      let isDone = try attempt { try previews.draw(step: step, shouldStop: context.shouldStop) }
+      if !isDone { try stopIfAsked() }
+      try attempt { try writeLossCurve() }
+      pace.rest()
+    }
+    try attempt { try copyPreview(step: step) }
+  }
+
+  /// Copies the preview of a step for TensorBoard if it is there.
+  private func copyPreview(step: Int) throws(SystemError) {
+    if let png = try previews.picture(step: step) {
+      try tensorBoard.add(preview: png, step: step)
+    }
   }
 
   private func writeLossCurve() throws(SystemError) {

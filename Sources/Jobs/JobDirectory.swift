@@ -22,6 +22,8 @@ public struct JobDirectory: Equatable, Sendable {
   public var metrics: String { path + "/metrics.jsonl" }
   /// The scores on held-out images, one JSON object a line, appended by the worker.
   public var heldOut: String { path + "/heldout.jsonl" }
+  /// The same for TensorBoard, with the previews, in a folder of the job's name.
+  public var tensorBoard: String { path + "/tensorboard" }
   /// The newest checkpoints: two while a training run is under way, one when it has ended.
   /// With held-out images the best one, too, in the folder `best`.
   public var checkpoints: String { path + "/checkpoints" }

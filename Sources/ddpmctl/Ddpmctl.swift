@@ -37,7 +37,8 @@ struct Ddpmctl: ParsableCommand {
         name: "The daemon",
         subcommands: [Status.self, Pause.self, Drain.self, Resume.self, Reload.self]),
       CommandGroup(
-        name: "What became of it", subcommands: [PlotCommand.self, Compare.self, Diff.self]),
+        name: "What became of it",
+        subcommands: [PlotCommand.self, Compare.self, Diff.self, Report.self, Open.self]),
       CommandGroup(name: "Models", subcommands: [Model.self]),
       CommandGroup(name: "Job files", subcommands: [Validate.self, Schema.self]),
     ])

@@ -51,8 +51,10 @@ final class Bench: Sendable {
   }
 
   /// Runs `ddpmctl` to its end.
-  func run(_ arguments: [String]) throws -> (output: String, errors: String, code: Int32) {
-    try Invocation(arguments, root: root).end()
+  func run(
+    _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> (output: String, errors: String, code: Int32) {
+    try Invocation(arguments, root: root, environment: environment).end()
   }
 
   /// Admits a job named `name` and leaves it in `state`.
@@ -80,12 +82,12 @@ final class Invocation {
   private let output = Pipe()
   private let errors = Pipe()
 
-  init(_ arguments: [String], root: String) throws {
+  init(_ arguments: [String], root: String, environment: [String: String] = [:]) throws {
     let programs = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
       .deletingLastPathComponent()
     process.executableURL = programs.appending(path: "ddpmctl")
     process.arguments = arguments
-    process.environment = ["DDPM_ROOT": root]
+    process.environment = environment.merging(["DDPM_ROOT": root]) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
     process.standardError = errors
