@@ -256,7 +256,7 @@ public struct Admission {
     var outcomes: [Outcome] = []
     var jobs: NewJobs
     do {
-      jobs = try NewJobs(layout)
+      jobs = try NewJobs(layout, count: claims.count)
     } catch {
       return claims.map { .blocked(name: $0.name, reason: error.description) }
     }
@@ -296,7 +296,9 @@ public struct Admission {
       if claim.isArray { return try giveUp(claim, Self.wasChanged) }
       if jobs.concern(job) { outcomes += jobs.enter(self) }
       if let outcome = try settleByKey(job.spec, nil, file, claim) { return outcome }
-      switch try prepare(job, file, try numbered(claim, .job)) {
+      switch try prepare(
+        job, file, try numbered(claim, .job), synced: jobs.syncsEachFile)
+      {
       case .settled(let outcome): return outcome
       case .prepared(let new):
         jobs.append(new)

@@ -27,7 +27,9 @@ extension Admission {
       let sync = try system { () throws(SystemError) in try FileSystemSync(layout.jobs) }
       let isComplete = try buildSome(of: array, ids, file, claim)
       try system { () throws(SystemError) in
-        if isComplete, let key { try keys.take(key, file.owner, for: ids.lowerBound) }
+        if isComplete, let key {
+          try keys.take(key, file.owner, for: ids.lowerBound, synced: false)
+        }
         // Also what a daemon that was killed has written of them.
         try sync.finish()
       }
@@ -112,7 +114,7 @@ extension Admission {
         first: ids.lowerBound, place: index + 1, count: array.count,
         values: array.values(of: index),
         sha256: arraySHA256)
-      try system { () throws(SystemError) in try write(envelope, entry) }
+      try system { () throws(SystemError) in try write(envelope, entry, synced: false) }
     }
     return true
   }

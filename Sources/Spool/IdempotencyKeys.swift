@@ -37,9 +37,11 @@ struct IdempotencyKeys {
     return isClaimed ? .claimed(by: job) : .free
   }
 
-  /// Gives the key to a job; durable with the next `FileSystemSync`.
-  func take(_ key: String, _ submitter: UInt32, for job: Int) throws(SystemError) {
-    try AtomicFile.write("\(job)\n", to: path(key, submitter), synced: false)
+  /// Gives the key to a job.
+  func take(
+    _ key: String, _ submitter: UInt32, for job: Int, synced: Bool
+  ) throws(SystemError) {
+    try AtomicFile.write("\(job)\n", to: path(key, submitter), synced: synced)
   }
 
   /// Takes the key from a job that is being removed, if it is still that job's.

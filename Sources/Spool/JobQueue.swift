@@ -55,10 +55,9 @@ public struct JobQueue: Sendable {
     return nil
   }
 
-  /// Writes the entry of a job that is in no state yet, beside the job; durable with the next
-  /// `FileSystemSync`.
-  func stage(_ entry: QueueEntry) throws(SystemError) {
-    try AtomicFile.write(content(of: entry), to: staged(entry.id), synced: false)
+  /// Writes the entry of a job that is in no state yet, beside the job.
+  func stage(_ entry: QueueEntry, synced: Bool) throws(SystemError) {
+    try AtomicFile.write(content(of: entry), to: staged(entry.id), synced: synced)
   }
 
   /// The entry that a job will have, if it is staged.

@@ -16,22 +16,30 @@ extension Admission {
     case settled(Outcome)
   }
 
-  /// Jobs that get onto the disk and into the queue together, so that ten thousand files need not
-  /// wait for the disk ten times each.
+  /// Jobs that get into the queue together, and if they are many also onto the disk, so that ten
+  /// thousand files need not wait for the disk ten times each. A few do not wait for all that others
+  /// have written to that disk.
   ///
   /// A job exists from the moment that its entry is in the queue, and it comes there only when all
   /// of it is on the disk. Until then, and until its claim is gone, a crash leaves the claim to be
   /// settled again.
   struct NewJobs {
     private let layout: SpoolLayout
-    private let sync: FileSystemSync
+    /// Nil for a few jobs, whose files are synced one by one as they are written.
+    private let sync: FileSystemSync?
     private(set) var jobs: [NewJob] = []
 
-    /// To be made before any of the jobs is prepared.
-    init(_ layout: SpoolLayout) throws(SystemError) {
+    /// How many jobs are few.
+    static let few = 8
+
+    /// To be made before any of the jobs, at most `count`, is prepared.
+    init(_ layout: SpoolLayout, count: Int) throws(SystemError) {
       self.layout = layout
-      sync = try FileSystemSync(layout.jobs)
+      sync = count > Self.few ? try FileSystemSync(layout.jobs) : nil
     }
+
+    /// Whether the files of a job are to be synced one by one.
+    var syncsEachFile: Bool { sync == nil }
 
     /// Whether what becomes of a job depends on one that is among these.
     func concern(_ job: SubmittedJob) -> Bool {
@@ -48,7 +56,7 @@ extension Admission {
       defer { jobs = [] }
       if jobs.isEmpty { return [] }
       do {
-        try sync.finish()
+        try sync?.finish()
       } catch {
         return jobs.map { .blocked(name: $0.claim.name, reason: error.description) }
       }

@@ -6,8 +6,10 @@ import StrictJSON
 extension Admission {
   /// Writes down all that makes a claimed file a job, for `NewJobs` to enter it; or the file's
   /// other end: it came before, or depends on what is not there.
+  ///
+  /// - synced: see `write`.
   func prepare(
-    _ job: SubmittedJob, _ file: SubmittedFile, _ claim: ClaimName
+    _ job: SubmittedJob, _ file: SubmittedFile, _ claim: ClaimName, synced: Bool
   ) throws(SystemError) -> Preparation {
     guard let id = claim.id else { preconditionFailure("a job is committed under its number") }
     let envelope = Envelope(
@@ -30,25 +32,28 @@ extension Admission {
       entry.after.append(QueueEntry.Dependency(job: job, when: dependency.when))
     }
     let state: JobState = spec.hold ? .held : .queued
-    try write(envelope, entry)
+    try write(envelope, entry, synced: synced)
     return .prepared(NewJob(claim: claim, envelope: envelope, entry: entry, state: state))
   }
 
-  /// Writes a job's files, its key, which an array has once for all its jobs, and its queue entry where it does not count yet. None of it is
-  /// on the disk before the next `FileSystemSync`.
-  func write(_ envelope: Envelope, _ entry: QueueEntry) throws(SystemError) {
+  /// Writes a job's files, its key, which an array has once for all its jobs, and its queue entry
+  /// where it does not count yet.
+  ///
+  /// - synced: false leaves it to a `FileSystemSync` to make all that durable.
+  func write(_ envelope: Envelope, _ entry: QueueEntry, synced: Bool) throws(SystemError) {
     let directory = layout.jobDirectory(envelope.id)
     let event = JobEvent(time: envelope.submitted, kind: .admitted, attempt: 0)
     try Directory.create(directory.path, synced: false)
-    // The directory may be there from before a crash.
+    // The directory may be there, unsynced, from before a crash.
+    if synced { try Directory.sync(layout.jobs) }
     try Directory.removeTemporaries(in: directory.path)
     try AtomicFile.write(
-      envelope.json.serialized(pretty: true) + "\n", to: directory.job, synced: false)
-    try AtomicFile.write(event.line + "\n", to: directory.events, synced: false)
+      envelope.json.serialized(pretty: true) + "\n", to: directory.job, synced: synced)
+    try AtomicFile.write(event.line + "\n", to: directory.events, synced: synced)
     if envelope.array == nil, let key = envelope.spec.queue.idempotencyKey {
-      try keys.take(key, envelope.submitter, for: envelope.id)
+      try keys.take(key, envelope.submitter, for: envelope.id, synced: synced)
     }
-    try queue.stage(entry)
+    try queue.stage(entry, synced: synced)
   }
 
   /// What becomes of a claimed job because of its idempotency key; nil leaves it to be committed.

@@ -25,10 +25,12 @@ import Testing
     return spool
   }
 
-  private func expectAllSettled(_ spool: TestSpool) throws {
+  private func expectAllSettled(_ spool: TestSpool, others: Int = 0) throws {
     let jobs = try spool.jobs()
-    #expect(jobs.keys.sorted() == ["first", "second", "third"])
-    #expect(Set(jobs.values.map(\.id)).count == 3)
+    #expect(
+      jobs.keys.sorted()
+        == (["first", "second", "third"] + (0..<others).map { "other-\($0)" }).sorted())
+    #expect(Set(jobs.values.map(\.id)).count == 3 + others)
     let first = try #require(jobs["first"])
     #expect(first.state == .cancelled || first.entry.cancelRequested)
     #expect(jobs["second"]?.state == .queued)
@@ -41,15 +43,18 @@ import Testing
     try spool.expectAtRest()
   }
 
-  @Test func killedAnywhereInAdmission() throws {
+  /// Also with so many jobs at once that they get onto the disk together.
+  @Test(arguments: [0, Admission.NewJobs.few])
+  func killedAnywhereInAdmission(others: Int) throws {
     var index = 0
     while true {
       let spool = try prepare()
+      for other in 0..<others { try spool.drop("\(other).json", jobFile("other-\(other)")) }
       var admission = try spool.admission()
       let plan = FaultPlan(at: index, .crash)
       _ = Syscalls.$fileSystem.withValue(plan) { admission.scan() }
       try spool.startDaemon()
-      try expectAllSettled(spool)
+      try expectAllSettled(spool, others: others)
       if !plan.struck { break }
       index += 1
     }
@@ -117,9 +122,11 @@ import Testing
     let order = [
       "sync lib/highest-id", "rename lib/highest-id", "sync lib",
       "rename spool/drop/submit-\(Self.token).json", "sync spool/claim", "sync spool/drop",
-      "make the directory lib/jobs/1", "rename lib/jobs/1/job.json",
-      "rename lib/jobs/1/events.jsonl", "rename lib/jobs/1/queue-entry.tmp",
-      "sync the file system of lib/jobs", "rename lib/jobs/1/.queue-entry.tmp",
+      "make the directory lib/jobs/1", "sync lib/jobs",
+      "sync lib/jobs/1/job.json", "rename lib/jobs/1/job.json", "sync lib/jobs/1",
+      "sync lib/jobs/1/events.jsonl", "rename lib/jobs/1/events.jsonl", "sync lib/jobs/1",
+      "sync lib/jobs/1/queue-entry.tmp", "rename lib/jobs/1/queue-entry.tmp", "sync lib/jobs/1",
+      "rename lib/jobs/1/.queue-entry.tmp",
       "sync lib/queue/queued", "rename lib/receipts/\(Self.token)", "remove \(claim)",
       "sync spool/claim",
     ]

@@ -102,7 +102,7 @@ extension JobQueue {
   /// Enters a job of which there is nothing but its entry.
   func add(_ entry: QueueEntry, to state: JobState, of spool: TestSpool) throws {
     try Directory.create(spool.layout.jobDirectory(entry.id).path)
-    try stage(entry)
+    try stage(entry, synced: true)
     try enter(entry.id, in: state)
   }
 }
