@@ -100,21 +100,20 @@ def measure(name, rounds, repeat, threads):
     return rows, scaling, ours[0], theirs[0]
 
 
-def run_costs(name, every, rounds, repeat, threads):
+def run_costs(name, every, repeat, threads):
     """A row on what checkpoints and data cost a training run."""
     batch, config = NETS[name]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(config, file)
         file.flush()
-        checkpoints, steps, ratios = zip(*(
-            training_run.costs(name, batch, every, threads, lambda: bench(
+        checkpoints, step, ratio = training_run.costs(
+            name, batch, every, threads, lambda: bench(
                 file.name, batch, threads, repeat)["training_images_per_second"])
-            for _ in range(rounds)))
-    checkpoint, step = statistics.median(checkpoints), statistics.median(steps)
+    cost = statistics.median(checkpoints)
     return (
-        f"| {name}, batch {batch} | {1000 * step:.0f} ms | {spread(ratios)} "
-        f"| {1000 * checkpoint:.0f} ms ({1000 * min(checkpoints):.0f} to {1000 * max(checkpoints):.0f}) "
-        f"| {100 * checkpoint / (500 * step):.2f} % |")
+        f"| {name}, batch {batch} | {1000 * step:.0f} ms | {ratio:.2f} "
+        f"| {1000 * cost:.0f} ms ({1000 * min(checkpoints):.0f} to {1000 * max(checkpoints):.0f}) "
+        f"| {100 * cost / (500 * step):.2f} % |")
 
 
 def main():
@@ -130,7 +129,7 @@ def main():
         more, scales, ours, theirs = measure(name, options.rounds, options.repeat, options.threads)
         rows, scaling = rows + more, scaling + scales
     costs = [
-        run_costs(name, every, options.rounds, options.repeat, options.threads)
+        run_costs(name, every, options.repeat, options.threads)
         for name, every in (("fashion-mnist-28", 40), ("cifar10-32", 12))]
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo")
                if line.startswith("model name"))

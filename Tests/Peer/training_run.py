@@ -48,7 +48,7 @@ def train(preset, batch, every, threads):
 
 
 def costs(preset, batch, every, threads, bench_images_per_second):
-    """What a checkpoint takes from the training, in seconds; what a step takes; and how much longer that is
+    """What each checkpoint takes from the training, in seconds; what a step takes; and how much longer that is
     than in ddpm-bench, which reads no data and writes nothing, as a ratio.
 
     bench_images_per_second: measures ddpm-bench once, and is called before and after the job.
@@ -64,4 +64,4 @@ def costs(preset, batch, every, threads, bench_images_per_second):
         alone = statistics.median(steps[every // 2:])
         extra.append(sum(steps[:every // 2]) - alone * (every // 2))
     step = statistics.median(seconds)
-    return statistics.median(extra), step, step * statistics.mean((before, after)) / batch
+    return extra, step, step * statistics.mean((before, after)) / batch
