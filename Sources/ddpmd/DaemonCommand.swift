@@ -117,7 +117,7 @@ struct DaemonCommand: ParsableCommand {
       throw fail(
         78, "no worker program at \(candidates.joined(separator: " or ")); name it with --worker")
     }
-    return path
+    return absolutePath(path)
   }
 
   private func fail(_ code: Int32, _ message: String) -> ExitCode {

@@ -1,0 +1,195 @@
+# What docs/administration.md says of the service, check by check, in an order that the checks rely
+# on: jobs 1 and 2 are one training, undisturbed and through all that can happen to it.
+
+steps=3000
+checks=(
+  installing_starts_the_service
+  the_sandbox_is_tight
+  outsiders_are_refused
+  a_job_is_seen_in_the_status
+  a_job_goes_on_after_a_restart
+  a_job_goes_on_after_the_daemon_was_killed
+  a_job_goes_on_after_its_worker_was_killed
+  a_hung_worker_is_replaced
+  a_hung_daemon_is_replaced
+  a_job_goes_on_after_a_reboot
+  a_job_goes_on_after_a_power_cut
+  a_job_goes_on_after_an_upgrade
+  nothing_of_that_changed_a_bit
+  all_kinds_of_jobs_work_in_the_sandbox
+  data_are_where_the_service_may_look
+  a_stopping_daemon_gets_the_time_it_asks_for
+  a_wrong_configuration_is_said_and_not_tried_again
+  removing_leaves_the_data
+  purging_removes_them
+)
+
+installing_starts_the_service() {
+  cp "$package" "$root/root/ddpmd.deb"
+  inside dpkg --install /root/ddpmd.deb >"$root/root/dpkg.log" 2>&1 || fail "$(<"$root/root/dpkg.log")"
+  is_active
+  inside systemctl --quiet is-enabled ddpmd
+  [ "$(status_text)" = idle ]
+  [ "$(inside stat -c '%a %U:%G' /var/spool/ddpmd/drop)" = "1730 ddpmd:ddpm" ]
+  [ "$(inside stat -c '%a %U:%G' /var/lib/ddpmd)" = "755 ddpmd:ddpm" ]
+  grep -q '/etc/ddpmd.conf' "$root/var/lib/dpkg/info/ddpmd.conffiles"
+  inside useradd --create-home --groups ddpm anna
+  inside useradd --create-home bert
+  make_images /srv/images.idx
+}
+
+the_sandbox_is_tight() {
+  local exposure
+  exposure=$(inside systemd-analyze security --no-pager ddpmd | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')
+  awk -v "exposure=$exposure" 'BEGIN { exit !(exposure != "" && exposure <= 0.5) }' ||
+    fail "the exposure is ${exposure:-not known}, and should be 0.5 or less"
+}
+
+outsiders_are_refused() {
+  ! submit bert "$(train intruder 1 /srv/images.idx)" || fail "bert, not in the group ddpm, may submit"
+  grep -q 'only members of the group ddpm may' "$root/srv/submit.log" || fail "$(<"$root/srv/submit.log")"
+  ! as bert cp /srv/job.json /var/spool/ddpmd/drop/ 2>/dev/null || fail "bert may write into drop/"
+  ! as anna ls /var/spool/ddpmd/drop 2>/dev/null || fail "anna sees what others submit"
+  ! as anna ddpmctl reload 2>/dev/null || fail "anna may reload the daemon"
+}
+
+a_job_is_seen_in_the_status() {
+  [ "$(submit anna "$(train undisturbed $steps /srv/images.idx)")" = 1 ]
+  await 30 "the job's progress is shown" shows_progress
+  await 120 "job 1 is done" is_in 1 done
+  await 5 "the daemon says that it is idle" is_idle
+}
+shows_progress() {
+  inside systemctl status --no-pager ddpmd |
+    grep -q "Status: \"train undisturbed (job 1) step [0-9]*/$steps, loss [0-9.]*"
+}
+is_idle() { [ "$(status_text)" = idle ]; }
+
+a_job_goes_on_after_a_restart() {
+  [ "$(submit anna "$(train disturbed $steps /srv/images.idx)")" = 2 ]
+  await 30 "job 2 trains" is_beyond 2 0
+  goes_on 2 inside systemctl restart ddpmd
+}
+
+a_job_goes_on_after_the_daemon_was_killed() {
+  set_up RestartSec=100ms
+  goes_on 2 signal KILL "$(daemon)"
+}
+
+a_job_goes_on_after_its_worker_was_killed() { goes_on 2 signal KILL "$(worker 2)"; }
+
+a_hung_worker_is_replaced() {
+  configure 'worker_timeout = 1 s' 'stop_grace = 2 s'
+  goes_on 2 signal STOP "$(worker 2)"
+  grep -q '"crashed".*it had hung' "$root/var/lib/ddpmd/jobs/2/events.jsonl"
+  configure
+}
+
+a_hung_daemon_is_replaced() {
+  set_up RestartSec=100ms WatchdogSec=2s
+  inside systemctl restart ddpmd
+  goes_on 2 signal STOP "$(daemon)"
+  [ "$(property NRestarts)" -ge 1 ]
+  set_up
+}
+
+a_job_goes_on_after_a_reboot() { goes_on 2 reboot; }
+reboot() {
+  shut_down
+  boot
+}
+
+a_job_goes_on_after_a_power_cut() { goes_on 2 restore_power; }
+restore_power() {
+  cut_power
+  boot
+}
+
+# The same programs, called newer.
+a_job_goes_on_after_an_upgrade() {
+  local new=$root/root/new
+  dpkg-deb --raw-extract "$package" "$new"
+  sed -i 's/^Version: .*/&+test/' "$new/DEBIAN/control"
+  dpkg-deb --root-owner-group -Znone --build "$new" "$root/root/newer.deb" >/dev/null
+  goes_on 2 inside dpkg --install /root/newer.deb >/dev/null
+  is_active
+  rm -rf "$new"
+}
+
+nothing_of_that_changed_a_bit() {
+  await 120 "job 2 is done" is_in 2 done
+  [ "$(weights 1)" = "$(weights 2)" ] || fail "the weights of the disturbed training differ"
+}
+
+all_kinds_of_jobs_work_in_the_sandbox() {
+  submit anna '{ "schema": "ddpm.job/1", "kind": "sample", "name": "samples", "model": { "job": 2 },
+    "count": 4, "sampler": { "type": "ddim", "steps": 4 },
+    "output": { "formats": ["png", "npy", "grid"] } }' --wait >/dev/null
+  submit anna '{ "schema": "ddpm.job/1", "kind": "evaluate", "name": "likelihood", "model": { "job": 2 },
+    "dataset": { "type": "idx", "path": "/srv/images.idx" }, "timesteps": 4,
+    "budget": { "images": 4 } }' --wait >/dev/null
+}
+
+data_are_where_the_service_may_look() {
+  local path
+  for path in /usr/share/images/images.idx /data/images.idx /home/anna/photos/images.idx; do
+    make_images $path
+  done
+  chmod 700 "$root/home/anna"
+  submit anna "$(train share 2 /usr/share/images/images.idx)" --wait >/dev/null
+  submit anna "$(train data 2 /data/images.idx)" --wait >/dev/null
+  ! submit anna "$(train closed 2 /home/anna/photos/images.idx)" --wait >/dev/null || fail "/home is open"
+  set_up ProtectHome=tmpfs BindReadOnlyPaths=/home/anna/photos
+  inside systemctl restart ddpmd
+  submit anna "$(train shown 2 /home/anna/photos/images.idx)" --wait >/dev/null
+}
+
+# Its worker does not stop, and systemd waits for longer than the unit says.
+a_stopping_daemon_gets_the_time_it_asks_for() {
+  set_up TimeoutStopSec=1s
+  configure 'stop_grace = 3 s'
+  local job
+  job=$(submit anna "$(train stopped 1000000 /srv/images.idx)")
+  await 30 "job $job trains" is_beyond "$job" 0
+  signal STOP "$(worker "$job")"
+  inside systemctl stop ddpmd
+  [ "$(property Result)" = success ] || fail "systemd ran out of patience: $(property Result)"
+  is_in "$job" queued || fail "the daemon did not see its worker off: job $job is $(state "$job")"
+  set_up
+  configure_stopped
+  inside systemctl start ddpmd
+  as anna ddpmctl cancel "$job" 2>/dev/null
+  await 30 "job $job is cancelled" is_in "$job" cancelled
+}
+configure_stopped() { : >"$root/etc/ddpmd.conf"; }
+
+a_wrong_configuration_is_said_and_not_tried_again() {
+  local before
+  before=$(daemon)
+  ! configure 'max_workers = many' 2>/dev/null || fail "the reload of a wrong configuration succeeds"
+  inside journalctl --unit=ddpmd --no-pager | grep -q '/etc/ddpmd.conf:1: max_workers is "many"'
+  [ "$(daemon)" = "$before" ]
+  ! inside systemctl restart ddpmd 2>/dev/null || fail "the daemon starts with a wrong configuration"
+  [ "$(property ExecMainStatus)" = 78 ]
+  [ "$(property ActiveState) $(property NRestarts)" = "failed 0" ]
+  configure_stopped
+  inside systemctl start ddpmd
+}
+
+removing_leaves_the_data() {
+  inside dpkg --remove ddpmd >/dev/null 2>&1
+  ! is_active || fail "the service runs though it is removed"
+  [ ! -e "$root/usr/sbin/ddpmd" ]
+  [ -e "$root/etc/ddpmd.conf" ]
+  weights 2 >/dev/null
+  inside dpkg --install /root/ddpmd.deb >/dev/null 2>&1
+  as anna ddpmctl show disturbed | grep -q done
+}
+
+purging_removes_them() {
+  inside dpkg --purge ddpmd >/dev/null 2>&1
+  local path
+  for path in /var/lib/ddpmd /var/spool/ddpmd /etc/ddpmd.conf /etc/systemd/system/multi-user.target.wants/ddpmd.service; do
+    [ ! -e "$root$path" ] || fail "$path is left"
+  done
+}

@@ -1,0 +1,89 @@
+# A Debian machine with a systemd of its own, in a container: made, booted, entered, switched off.
+#
+# The caller is root in a mount namespace of its own. Nothing is left of the machine when the caller
+# ends; only the installed system under it is kept, in $cache, as that takes a minute to make.
+
+cache=${DDPM_SYSTEMD_CACHE:-/var/cache/ddpmd-systemd}
+
+# What the machine has beside its minimum: a systemd, and what the package in $1 depends on.
+wanted_packages() {
+  printf 'systemd-sysv dbus '
+  dpkg-deb -f "$1" Depends | tr ',' '\n' | sed 's/^ *//; s/[ |(].*//' | paste -sd' '
+}
+
+# Installs the system that a package is tested on, unless it is there; sets $system.
+make_system() {
+  local release packages
+  release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  packages=$(wanted_packages "$1")
+  system=$cache/$release-$(echo "$packages" | sha256sum | cut -c1-12)
+  [ -d "$system" ] && return
+  echo "installing a system with $packages"
+  mkdir -p "$cache"
+  rm -rf "$system.new"
+  debootstrap --variant=minbase --include="${packages// /,}" "$release" "$system.new" \
+    >"$cache/debootstrap.log" 2>&1 || {
+    tail "$cache/debootstrap.log"
+    return 1
+  }
+  rm -f "$system.new"/var/cache/apt/archives/*.deb
+  mv "$system.new" "$system"
+}
+
+# Makes the machine: $root, the system with whatever is written to it kept in memory.
+make_machine() {
+  local memory=/mnt
+  mount -t tmpfs tmpfs /run # where nspawn keeps its state
+  mount -t tmpfs tmpfs $memory
+  root=$memory/root
+  console=$memory/console
+  mkdir $memory/upper $memory/work $root
+  mount -t overlay overlay -o "lowerdir=$system,upperdir=$memory/upper,workdir=$memory/work" $root
+}
+
+boot() {
+  systemd-nspawn --quiet --directory="$root" --boot --private-network --register=no --keep-unit \
+    --console=pipe </dev/null >>"$console" 2>&1 &
+  nspawn=$!
+  await 60 "the machine runs" find_init
+  await 60 "the machine is up" inside systemctl --quiet is-active multi-user.target
+}
+
+# The machine's process 1, as the host sees it.
+find_init() {
+  init=$(cat /proc/$nspawn/task/$nspawn/children | awk '{ print $1 }')
+  [ -n "$init" ] && inside true
+}
+
+inside() {
+  nsenter --target "$init" --mount --pid --net --ipc --uts \
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"
+}
+
+as() {
+  local user=$1
+  shift
+  inside runuser -u "$user" -- "$@"
+}
+
+shut_down() {
+  inside systemctl poweroff
+  await 60 "the machine is off" gone "$nspawn"
+}
+
+cut_power() {
+  kill -KILL "$init"
+  await 60 "the machine is off" gone "$nspawn"
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# await SECONDS WHAT COMMAND...: waits until the command succeeds, or fails.
+await() {
+  local end=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@" 2>/dev/null; do
+    [ $SECONDS -lt $end ] || fail "waited in vain until $what"
+    sleep 0.1
+  done
+}
