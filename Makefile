@@ -1,5 +1,6 @@
 # make quickstart   train on Fashion-MNIST through the daemon, and draw images
 # make test         all tests; make lint checks the format
+# make test-systemd the package and its service, in a machine with a systemd of its own; as root
 # make build        the programs, optimised, in .build/release
 # make install      what a machine needs, below PREFIX (/usr/local) and in /etc; DESTDIR for packagers
 # make deb          the Debian package, in .build/deb
@@ -22,7 +23,7 @@ BIN = .build/release
 SHARE = .build/share
 TO = $(DESTDIR)$(PREFIX)
 
-.PHONY: quickstart build share install deb test torture fuzz test-peer bench quality lint format packages clean
+.PHONY: quickstart build share install deb test test-systemd torture fuzz test-peer bench quality lint format packages clean
 
 quickstart: build
 	scripts/quickstart
@@ -70,6 +71,10 @@ test-report: packages
 	scripts/install-packages chromium
 	$(SWIFT) build $(CHECKS)
 	python3 Tests/Report/check.py
+
+test-systemd: deb
+	scripts/install-packages debootstrap systemd-container
+	Tests/Systemd/run .build/deb/ddpmd_$$(dpkg-parsechangelog -S Version)_$$(dpkg --print-architecture).deb
 
 test-peer: build
 	scripts/with-peer python -m pytest -q Tests/Peer

@@ -25,7 +25,7 @@ extension SpoolOptions {
     // The daemon takes in many commands as fast as one.
     let given = try views.map { view in
       let file = Command.job(view.id, command).json.serialized() + "\n"
-      return (view, try attempt { try Submission.submit(Array(file.utf8), to: layout) })
+      return (view, try submit(Array(file.utf8)))
     }
     var refusal: Refusal?
     for (view, token) in given {

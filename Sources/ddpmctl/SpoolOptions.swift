@@ -50,6 +50,18 @@ struct SpoolOptions: ParsableArguments {
     }
   }
 
+  /// Hands the content of a job or command file to the daemon.
+  func submit(_ file: [UInt8]) throws -> Submission.Token {
+    do {
+      return try Submission.submit(file, to: layout)
+    } catch {
+      guard folder == nil, error.isPermissionDenied else { throw Refusal(error.description) }
+      throw Refusal(
+        "only members of the group ddpm may submit jobs and commands; root makes you one with "
+          + "\"adduser \(userName(geteuid())) ddpm\", which holds when you log in anew")
+    }
+  }
+
   /// The job that `reference` means: of several with one name the newest, if possible one that
   /// `isPreferred`; then it is said which.
   func job(

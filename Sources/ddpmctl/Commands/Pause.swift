@@ -61,7 +61,7 @@ extension SpoolOptions {
   fileprivate func give(_ command: QueueCommand, _ interrupt: Interrupt) throws {
     try requireSpool()
     let file = Command.queue(command).json.serialized() + "\n"
-    let token = try attempt { try Submission.submit(Array(file.utf8), to: layout) }
+    let token = try submit(Array(file.utf8))
     _ = try decision(on: token, what: "\(command)", interrupt)
   }
 }

@@ -30,7 +30,7 @@ struct Submit: ParsableCommand {
       say("warning: \(key).job: \(doubt); the job fails unless that changes before it runs")
     }
     let interrupt = Interrupt()
-    let token = try attempt { try Submission.submit(file.bytes, to: spool.layout) }
+    let token = try spool.submit(file.bytes)
     if wait {
       var follower = Follower(spool, interrupt)
       let ids = try follower.admission(of: token)
