@@ -45,6 +45,7 @@ install: share
 	sed 's|=/usr/|=$(PREFIX)/|' systemd/ddpmd.service >$(DESTDIR)$(UNITDIR)/ddpmd.service
 	install -D -m 644 systemd/ddpmd.sysusers $(TO)/lib/sysusers.d/ddpmd.conf
 	install -D -m 644 systemd/ddpmd.tmpfiles $(TO)/lib/tmpfiles.d/ddpmd.conf
+	install -D -m 644 systemd/ddpmd.catalog $(TO)/lib/systemd/catalog/ddpmd.catalog
 	mkdir -p $(DESTDIR)/etc/ddpmd.conf.d
 	test -e $(DESTDIR)/etc/ddpmd.conf || install -D -m 644 etc/ddpmd.conf $(DESTDIR)/etc/ddpmd.conf
 

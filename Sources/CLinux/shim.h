@@ -10,9 +10,10 @@ enum { RENAME_WITHOUT_REPLACING = 1 };
 /* Locks of an open file description: like flock(2), but a lock can be asked after without taking it. */
 enum { OFD_GETLK = 36, OFD_SETLK = 37, OFD_SETLKW = 38 };
 
-/* From <unistd.h>, <sys/pidfd.h>, <sys/signalfd.h>, <sched.h> and <spawn.h>. */
+/* From <unistd.h>, <sys/pidfd.h>, <sys/signalfd.h>, <sys/socket.h>, <sched.h> and <spawn.h>. */
 int syncfs(int fd);
 int pipe2(int pipedes[2], int flags);
+int accept4(int fd, void *address, void *length, int flags);
 int pidfd_open(int pid, unsigned int flags);
 int signalfd(int fd, const void *mask, int flags);
 int sched_getaffinity(int pid, unsigned long size, void *mask);

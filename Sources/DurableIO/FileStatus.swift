@@ -8,6 +8,7 @@ public struct FileStatus: Equatable, Sendable {
     case directory
     case symbolicLink
     case fifo
+    case socket
     case other
   }
 
@@ -49,6 +50,7 @@ public struct FileStatus: Equatable, Sendable {
     case S_IFDIR: kind = .directory
     case S_IFLNK: kind = .symbolicLink
     case S_IFIFO: kind = .fifo
+    case S_IFSOCK: kind = .socket
     default: kind = .other
     }
     size = Int(status.st_size)

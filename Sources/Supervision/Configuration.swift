@@ -24,6 +24,10 @@ public struct Configuration: Equatable, Sendable {
   public var retention = JobRemoval.Retention()
   /// The least important messages that are logged.
   public var logLevel = Logger.Level.info
+  /// The file that metrics are written to; nil: none.
+  public var metricsFile: String?
+  /// The socket that metrics are read from; nil: none.
+  public var metricsSocket: String?
 
   /// The defaults.
   public init() {}

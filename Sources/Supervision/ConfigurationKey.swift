@@ -74,6 +74,12 @@ extension ConfigurationKey {
       "log_level", "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
       \.logLevel,
       Logger.Level.init(rawValue:)),
+    ConfigurationKey(
+      "metrics_file", "an absolute path without \"#\"", none: "none", \.metricsFile,
+      { absolute($0) }),
+    ConfigurationKey(
+      "metrics_socket", "an absolute path of at most 107 bytes without \"#\"", none: "none",
+      \.metricsSocket, { absolute($0, atMost: 107) }),
   ].sorted { $0.name < $1.name }
 
   /// The key called `name`.
@@ -105,6 +111,14 @@ private func spelled(_ duration: Duration) -> String {
   let seconds = Int(duration.components.seconds)
   let (name, unit) = units.last { seconds % $0.1 == 0 } ?? ("s", 1)
   return "\(seconds / unit) \(name)"
+}
+
+/// - limit: of sockets' names, by the kernel.
+private func absolute(_ text: String, atMost limit: Int = 4095) -> String? {
+  let isAllowed =
+    text.utf8.first == UInt8(ascii: "/") && text.utf8.count <= limit
+    && !text.contains { $0 == "#" || $0.isNewline || $0 == "\0" }
+  return isAllowed ? text : nil
 }
 
 /// `text` without white space around it.

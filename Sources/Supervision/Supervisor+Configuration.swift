@@ -1,6 +1,7 @@
 // The supervisor's dealings with its configuration: reading it anew while it runs.
 
 import DurableIO
+import Jobs
 import Logging
 import Spool
 import StrictJSON
@@ -20,14 +21,18 @@ extension Supervisor {
       report.notes = effective.overridden + lateChanges(old, new)
       setup.configuration = new
       setup.log.logLevel = new.logLevel
+      openMetricsSocket()
+      export.metrics.configured = .now()
+      export.metrics.isConfigured = true
       policy.adopt(new)
       admission.policy.authority = CommandAuthority(administrators: new.adminGroup)
       let said = report.changes + report.notes
       let changes = said.isEmpty ? "no change" : said.joined(separator: "; ")
-      setup.log.notice("the configuration was read again: \(changes)")
+      say(.notice, "the configuration was read again: \(changes)", .reloaded)
     } catch {
       report.problems = error.problems
-      setup.log.error("\(error)\nthe configuration is wrong; all stays as it was")
+      export.metrics.isConfigured = false
+      say(.error, "\(error)\nthe configuration is wrong; all stays as it was", .misconfigured)
     }
     publish(report)
     return [.reloaded(policy)]
@@ -53,7 +58,7 @@ extension Supervisor {
       try AtomicFile.write(
         report.json.serialized() + "\n", to: setup.layout.configuration, synced: false)
     } catch {
-      setup.log.warning("ddpmctl reload gets no answer: \(error)")
+      say(.warning, "ddpmctl reload gets no answer: \(error)")
     }
   }
 }

@@ -50,9 +50,12 @@ extension Supervisor {
       return [.released(id)]
     case .remove:
       do {
+        export.endedJobs = nil
         try JobRemoval(setup.layout).finish(id)
       } catch {
-        setup.log.error("job \(id) is removed, and its files when the daemon starts anew: \(error)")
+        say(
+          .error, "job \(id) is removed, and its files when the daemon starts anew: \(error)",
+          .trouble, job: id)
       }
       return []
     case .extend:
@@ -68,36 +71,15 @@ extension Supervisor {
       let removed = try JobRemoval(setup.layout).purge(
         setup.configuration.retention, sparing: needed, names: names, atMost: purgeLimit,
         now: .now())
-      for id in removed { setup.log.info("job \(id) is removed: purge_age or purge_count") }
+      if !removed.isEmpty { export.endedJobs = nil }
+      for id in removed {
+        say(.info, "job \(id) is removed: purge_age or purge_count", .removed, job: id)
+      }
       troubled.remove("purge")
       return [.purged(isComplete: removed.count < purgeLimit)]
     } catch {
       logOnce("cannot remove ended jobs: \(error)", about: "purge")
       return [.purged(isComplete: true)]
-    }
-  }
-
-  func log(_ outcome: Admission.Outcome) {
-    switch outcome {
-    case .admitted(let envelope, let entry, in: _):
-      setup.log.info(
-        "\(summary(entry, envelope).title) admitted from user \(envelope.submitter)")
-    case .commanded(.job(let id, let command), let user):
-      setup.log.info("job \(id): \(command) by user \(user)")
-    case .commanded(.queue(let command), let user):
-      setup.log.notice("\(command) of the queue by user \(user)")
-    case .repeated(let name, let job):
-      setup.log.info("\(printable(name)) is job \(job), by its idempotency key")
-    case .revived(let entry, _, let command, let user):
-      setup.log.info("job \(entry.id): \(command) by user \(user)")
-    case .rejected(let name, let reason):
-      setup.log.warning("rejected \(printable(name)): \(printable(reason))")
-    case .waiting(let name, let reason, _):
-      setup.log.debug("\(printable(name)) may be unfinished: \(reason)")
-    case .blocked(let name, let reason):
-      guard blocked.insert(name ?? "jobs").inserted else { return }
-      setup.log.error(
-        "cannot admit \(printable(name ?? "jobs")): \(printable(reason)); trying again")
     }
   }
 }

@@ -31,7 +31,9 @@ extension Supervisor {
   private func note(_ recovery: Recovery) {
     for outcome in recovery.admissions { log(outcome) }
     for entry in recovery.requeued {
-      setup.log.notice("job \(entry.id) was running when the daemon died; it goes on")
+      say(
+        .warning, "job \(entry.id) was running when the daemon died; it goes on", .crashed,
+        job: entry.id, attempt: entry.attempt - 1, state: .queued)
       append(.crashed, to: entry.id, attempt: entry.attempt - 1, reason: "the daemon died")
     }
     for (ids, end) in [
@@ -39,19 +41,17 @@ extension Supervisor {
       (recovery.held, .held),
     ] {
       for id in ids {
-        setup.log.info("job \(id) is \(end): that was due when the daemon died")
-        let attempt = (try? queue.find(id))?.entry.attempt ?? 0
+        let found = try? queue.find(id)
+        let attempt = found?.entry.attempt ?? 0
+        if let state = found?.state {
+          say(end, of: id, "that was due when the daemon died", attempt: attempt, state: state)
+        }
         append(end, to: id, attempt: attempt)
       }
     }
     for entry in recovery.stillRunning {
-      setup.log.notice("job \(entry.id) still has the worker of an earlier daemon")
+      say(.notice, "job \(entry.id) still has the worker of an earlier daemon", job: entry.id)
     }
-  }
-
-  /// Logs what stands in the way of something that is tried again and again, the first time.
-  func logOnce(_ trouble: String, about subject: String) {
-    if troubled.insert(subject).inserted { setup.log.error("\(trouble); trying again") }
   }
 
   /// Shows `problem` to the spool's readers; where that cannot be done, nothing rather than what
@@ -61,7 +61,7 @@ extension Supervisor {
     do {
       if let problem { return try AtomicFile.write(problem + "\n", to: path, synced: false) }
     } catch {
-      setup.log.debug("\(error)")
+      say(.debug, "\(error)")
     }
     try? Directory.remove(path)
   }
@@ -110,18 +110,18 @@ extension Supervisor {
       if state == .running { setup.layout.jobDirectory(id).removeTemporaries() }
       if state != target { try queue.move(next, from: state, to: target) }
       append(event, to: id, attempt: entry.attempt, reason: next.reason, logLines: logLines)
-      setup.log.info("job \(id) \(event)\(next.reason.map { ": " + $0 } ?? "")")
+      say(event, of: id, next.reason, attempt: entry.attempt, state: target)
       troubled.remove("job \(id)")
       runs[id] = nil
       return [.recorded(id)]
     } catch {
-      logOnce("job \(id): \(error)", about: "job \(id)")
+      logOnce("job \(id): \(error)", about: "job \(id)", job: id)
       return [.recordFailed(id, reason: "job \(id): \(error)")]
     }
   }
 
   func vanished(_ id: Int) -> Event {
-    setup.log.notice("job \(id) is over already, or its queue entry was removed")
+    say(.notice, "job \(id) is over already, or its queue entry was removed", job: id)
     return .vanished(id)
   }
 
@@ -135,7 +135,7 @@ extension Supervisor {
       new.after = after
       if new != entry { try queue.update(new, in: .queued) }
     } catch {
-      setup.log.warning("the entry of job \(id) does not say why it waits: \(error)")
+      say(.warning, "the entry of job \(id) does not say why it waits: \(error)", job: id)
     }
   }
 
@@ -151,7 +151,7 @@ extension Supervisor {
         synced: false)
     } catch {
       // The next one comes within a second; a full disk must not fill the log as well.
-      setup.log.debug("\(error)")
+      say(.debug, "\(error)")
     }
   }
 
@@ -160,6 +160,8 @@ extension Supervisor {
     _ kind: JobEvent.Kind, to id: Int, attempt: Int, reason: String? = nil,
     logLines: [String] = []
   ) {
+    export.metrics.events[kind, default: 0] += 1
+    export.endedJobs = nil
     let event = JobEvent(
       time: .now(), kind: kind, attempt: attempt, reason: reason, logLines: logLines)
     do {
@@ -167,7 +169,7 @@ extension Supervisor {
       try history.append(event.line)
       try history.sync()
     } catch {
-      setup.log.warning("the history of job \(id) misses that it was \(kind): \(error)")
+      say(.warning, "the history of job \(id) misses that it was \(kind): \(error)", job: id)
     }
   }
 
@@ -176,7 +178,7 @@ extension Supervisor {
     do {
       return summary(entry, try Envelope.parse(bytes))
     } catch {
-      setup.log.warning("job \(entry.id): \(error)")
+      say(.warning, "job \(entry.id): \(error)", job: entry.id)
       return summary(entry, nil)
     }
   }
@@ -206,7 +208,7 @@ extension Supervisor {
       guard let state = try queue.state(of: id) else { return .gone }
       return state.isFinal ? .ended(state) : .open
     } catch {
-      setup.log.warning("\(error)")
+      say(.warning, "\(error)")
       return .open
     }
   }

@@ -31,14 +31,17 @@ extension Supervisor {
       let request = SpawnRequest(
         executable: setup.worker, arguments: arguments,
         environment: try workerEnvironment(), directory: directory.path, log: directory.log)
-      runs[id] = Run(logStart: LogTail.size(of: directory.log))
+      runs[id] = Run(
+        logStart: LogTail.size(of: directory.log), attempt: entry.attempt, started: .now())
       let worker = try WorkerProcess(request)
       workers[id] = worker
       append(.started, to: id, attempt: entry.attempt)
-      setup.log.info("job \(id) started: attempt \(entry.attempt), process \(worker.processID)")
+      say(
+        .info, "job \(id) started: attempt \(entry.attempt), process \(worker.processID)", .started,
+        job: id, attempt: entry.attempt, state: .running)
       return []
     } catch {
-      setup.log.error("job \(id) cannot be started: \(error)")
+      say(.error, "job \(id) cannot be started: \(error)", .trouble, job: id)
       return [.startFailed(id, reason: error.description)]
     }
   }
@@ -64,19 +67,21 @@ extension Supervisor {
       switch report {
       case .message(let message): return .message(id, message)
       case .nonsense(let line):
-        setup.log.warning("the worker of job \(id) says what makes no sense, for example: \(line)")
+        say(
+          .warning, "the worker of job \(id) says what makes no sense, for example: \(line)",
+          job: id)
         return nil
       }
     }
   }
 
   func stopWorker(_ id: Int) {
-    setup.log.info("asking the worker of job \(id) to stop")
+    say(.info, "asking the worker of job \(id) to stop", job: id)
     workers[id]?.stop()
   }
 
   func killWorker(_ id: Int) {
-    setup.log.warning("the worker of job \(id) does not stop and is killed")
+    say(.warning, "the worker of job \(id) does not stop and is killed", .killed, job: id)
     workers[id]?.killGroup()
   }
 
@@ -87,7 +92,7 @@ extension Supervisor {
   }
 
   func killOrphan(_ id: Int) {
-    setup.log.warning("the earlier worker of job \(id) does not stop and is killed")
+    say(.warning, "the earlier worker of job \(id) does not stop and is killed", .killed, job: id)
     holder(id).map {
       kill(-$0, SIGKILL)
       kill($0, SIGKILL)
@@ -110,7 +115,7 @@ extension Supervisor {
       }
       orphans[id] = holder(id).flatMap { Orphan(processID: $0) }
     } catch {
-      setup.log.warning("\(error)")
+      say(.warning, "\(error)")
     }
     if orphans[id] == nil { timers.start(.orphan(id), after: .seconds(1)) }
     return []

@@ -26,6 +26,8 @@ public struct SupervisorSetup: Sendable {
   public var source: ConfigurationSource
   /// The processors that the workers divide among them.
   public var processors: Int
+  /// The least time between two writings of the metrics file.
+  package var metricsInterval = Duration.seconds(15)
   /// Who is told how the daemon is.
   public var notifier = ServiceNotifier.systemd
   /// Where the daemon says what it does.
@@ -78,6 +80,7 @@ public final class Supervisor {
   /// The threads that each running job may use now.
   var threadShares: [Int: Int] = [:]
   var timers = Timers()
+  var export = MetricsExport()
   /// What the last scan could not admit; it was logged when it was new.
   var blocked: Set<String> = []
   /// What else is tried again and again without success, each logged when it was new.
@@ -136,13 +139,20 @@ public final class Supervisor {
   public func run() {
     // Before the first scan, so that nothing comes unnoticed between the two.
     watchDrop()
+    say(
+      .notice,
+      "serving \(setup.layout.spool) with \(setup.configuration.maxWorkers) worker(s) on "
+        + "\(setup.processors) processor(s)", .serving)
     // What an earlier daemon was kept from.
     show(nil)
     publish(ReloadReport(file: setup.source.file, readAt: ReloadReport.now()))
+    openMetricsSocket()
     var exits = handle(.began)
     while !exits {
+      writeMetrics()
       for event in sleep() where handle(event) { exits = true }
     }
+    closeMetrics()
     lock.release()
   }
 
@@ -150,6 +160,9 @@ public final class Supervisor {
   struct Run {
     /// How long the job's log was when it began.
     var logStart: Int
+    /// Which of the job's runs it is, and when it began.
+    var attempt: Int
+    var started: Timestamp
     let began = ContinuousClock.now
     var ended: ContinuousClock.Instant?
 
@@ -180,12 +193,13 @@ public final class Supervisor {
     case output(Int)
     case end(Int)
     case orphan(Int)
+    case metrics(Int32)
   }
 
   /// Sleeps until something happens, and says what.
   private func sleep() -> [Event] {
     var sources: [(descriptor: Int32, source: Source)] = [(requests.descriptor, .requests)]
-    var deadline = timers.next
+    var deadline = [timers.next, metricsDeadline].compactMap { $0 }.min()
     if let watcher { sources.append((watcher.descriptor, .drop)) }
     for (id, worker) in workers {
       if let from = worker.listensFrom {
@@ -198,9 +212,11 @@ public final class Supervisor {
       sources.append((worker.child, .end(id)))
     }
     for (id, orphan) in orphans { sources.append((orphan.descriptor, .orphan(id))) }
+    sources += (export.server?.descriptors ?? []).map { ($0, .metrics($0)) }
 
     let ready = poll(sources.map(\.descriptor), until: deadline)
     let events = zip(sources, ready).flatMap { $1 ? take($0.source) : [] }
+    export.server?.expire(.now)
     return events + timers.takeDue(.now).map { .timer($0) }
   }
 
@@ -218,6 +234,9 @@ public final class Supervisor {
     case .output(let id): return hear(id)
     case .end(let id): return reap(id)
     case .orphan(let id): return lookAtOrphan(id)
+    case .metrics(let descriptor):
+      export.server?.take(descriptor, metricsText)
+      return []
     }
   }
 
@@ -241,7 +260,7 @@ public final class Supervisor {
     case .reload: return reload(scheduler.policy)
     case .notify(let message): setup.notifier.notify(message)
     case .showProblem(let problem): show(problem)
-    case .exit: setup.log.info("stopped")
+    case .exit: say(.notice, "stopped", .ended)
     }
     return []
   }
@@ -251,7 +270,7 @@ public final class Supervisor {
     do {
       watcher = try DropWatcher(setup.layout.drop)
     } catch {
-      setup.log.warning("\(error); new files are found every half minute only")
+      say(.warning, "\(error); new files are found every half minute only")
     }
   }
 }

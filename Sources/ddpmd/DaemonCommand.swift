@@ -68,17 +68,11 @@ struct DaemonCommand: ParsableCommand {
       layout: layout, configuration: configuration, source: source, worker: try findWorker(),
       processors: processors, log: log)
 
-    let supervisor: Supervisor
     do {
-      supervisor = try Supervisor(
-        setup, requests: try SignalRequests(hangupReloads: source.file != nil))
+      try Supervisor(setup, requests: try SignalRequests(hangupReloads: source.file != nil)).run()
     } catch {
       throw fail(75, "\(error)")
     }
-    log.info(
-      "serving \(layout.spool) with \(configuration.maxWorkers) worker(s) on \(processors) processor(s)"
-    )
-    supervisor.run()
   }
 
   /// The folder to serve; nil for the machine's own spool.

@@ -21,6 +21,8 @@ import Testing
         purge_count = 0
         memory_limit = 4 GiB
         admin_group = root
+        metrics_file = /x/ddpmd.prom # a comment
+        metrics_socket = /x/y z
         """, file: "f")
     var expected = Configuration()
     expected.maxWorkers = 3
@@ -33,6 +35,8 @@ import Testing
     expected.retention.count = 0
     expected.memoryLimit = 4 << 30
     expected.adminGroup = "root"
+    expected.metricsFile = "/x/ddpmd.prom"
+    expected.metricsSocket = "/x/y z"
     #expect(configuration == expected)
   }
 
@@ -43,7 +47,7 @@ import Testing
     #expect(try Configuration(parsing: text, file: "f") == Configuration())
     let settings = text.split(separator: "\n").filter { $0.hasPrefix("#") && $0.contains(" = ") }
       .map { $0.dropFirst() }
-    #expect(settings.count == 10)
+    #expect(settings.count == 12)
     let uncommented = settings.joined(separator: "\n")
     #expect(try Configuration(parsing: uncommented, file: "f") == Configuration())
   }
@@ -65,6 +69,11 @@ import Testing
     ("purge_count = -1", "purge_count is \"-1\"; allowed: never, or an integer"),
     ("memory_limit = 4 GB", "memory_limit is \"4 GB\"; allowed: none, or an amount of memory"),
     ("admin_group = no such", "admin_group is \"no such\"; allowed: none, or the name of a group"),
+    ("metrics_file = x", "metrics_file is \"x\"; allowed: none, or an absolute path"),
+    (
+      "metrics_socket = /" + String(repeating: "x", count: 107),
+      "metrics_socket is \"/xx"
+    ),
     ("log_level = loud", "log_level is \"loud\"; allowed: one of trace, debug"),
   ])
   func errorsNameFileAndLine(_ text: String, _ problem: String) throws {
@@ -104,12 +113,14 @@ import Testing
       purge_count = 0
       memory_limit = 512 MiB
       admin_group = root
+      metrics_file = /a
+      metrics_socket = /b
       """
     let new = try Configuration(parsing: text, file: "f")
     let old = Configuration()
     for (new, old) in [(new, old), (old, new)] {
       let changes = new.changes(from: old)
-      #expect(changes.count == 10)
+      #expect(changes.count == 12)
       func side(_ part: (String) -> Substring?) throws -> Configuration {
         try Configuration(
           parsing: changes.compactMap { change in

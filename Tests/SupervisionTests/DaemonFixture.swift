@@ -92,8 +92,8 @@ final class TestDaemon: Sendable {
   private let requestPipe: Int32
   /// What the daemon told the service manager.
   let messages = Box()
-  /// What it logged, from warnings on.
-  let logged = Box()
+  /// What it logged, from information on.
+  let journal = TestJournal()
 
   init(
     _ spool: TestSpool, maxWorkers: Int = 1, freeSpaceFloor: Int = 0,
@@ -112,9 +112,10 @@ final class TestDaemon: Sendable {
     var setup = SupervisorSetup(
       layout: spool.layout, configuration: configuration, source: source, worker: spool.worker,
       processors: 3,
-      log: Logger(label: "test") { [logged] _ in
-        ServiceLog(logLevel: .warning, isJournal: false, write: logged.append)
+      log: Logger(label: "test") { [journal] _ in
+        ServiceLog(logLevel: .info, send: journal.take, write: { _ in })
       })
+    setup.metricsInterval = .milliseconds(1)
     setup.notifier = ServiceNotifier { [messages] in messages.append($0) }
     // A daemon that has ended may be asked to stop again.
     signal(SIGPIPE, SIG_IGN)
@@ -190,5 +191,26 @@ enum Script {
   /// Does `first` in the first run of a job, and `then` in later ones.
   static func once(_ first: String, then: String) -> String {
     #"if ! [ -e "$1/again" ]; then touch "$1/again"; \#(first); fi; \#(then)"#
+  }
+}
+
+/// Takes what a daemon sends to the journal.
+final class TestJournal: Sendable {
+  private let list = Mutex<[[String: String]]>([])
+
+  /// The entries' fields.
+  var entries: [[String: String]] { list.withLock { $0 } }
+
+  /// The texts of all entries from warnings on.
+  var warnings: [String] {
+    entries.filter { ($0["PRIORITY"] ?? "") <= "4" }.compactMap { $0["MESSAGE"] }
+  }
+
+  @Sendable func take(_ fields: [String]) -> Bool {
+    let pairs = fields.map { field in
+      (String(field.prefix { $0 != "=" }), String(field.drop { $0 != "=" }.dropFirst()))
+    }
+    list.withLock { $0.append(Dictionary(pairs) { "\($0) and \($1)" }) }
+    return true
   }
 }

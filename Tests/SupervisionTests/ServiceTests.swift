@@ -1,29 +1,10 @@
 import DurableIO
 import Glibc
-import Logging
 import Spool
 import Synchronization
 import Testing
 
 @testable import Supervision
-
-@Suite struct ServiceLogTests {
-  @Test(arguments: [
-    (Logger.Level.debug, "<7>", "ddpmd: "), (.info, "<6>", "ddpmd: "),
-    (.notice, "<5>", "ddpmd: "), (.warning, "<4>", "ddpmd: warning: "),
-    (.error, "<3>", "ddpmd: error: "), (.critical, "<2>", "ddpmd: critical: "),
-  ])
-  func everyLineBeginsWithItsPriority(_ level: Logger.Level, journal: String, terminal: String) {
-    for (isJournal, prefix) in [(true, journal), (false, terminal)] {
-      let lines = Mutex<[String]>([])
-      let handler = ServiceLog(logLevel: .trace, isJournal: isJournal) { line in
-        lines.withLock { $0.append(line) }
-      }
-      Logger(label: "x") { _ in handler }.log(level: level, "two\nlines")
-      #expect(lines.withLock { $0 } == ["\(prefix)two\n", "\(prefix)lines\n"])
-    }
-  }
-}
 
 @Suite struct ServiceNotifierTests {
   @Test func aStatusIsOneLine() {

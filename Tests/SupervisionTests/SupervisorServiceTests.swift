@@ -54,7 +54,7 @@ import Testing
     #expect(
       report.problems[0].hasPrefix("\(spool.root)/ddpmd.conf:2: threads is \"many\"; allowed: auto")
     )
-    #expect(daemon.logged.all.contains { $0.contains("\(spool.root)/ddpmd.conf:2: threads") })
+    #expect(daemon.journal.warnings.contains { $0.contains("\(spool.root)/ddpmd.conf:2: threads") })
     #expect(try JobQueue(spool.layout).ids(in: .running) == [first])
     await daemon.stop()
     #expect(daemon.messages.all.filter { $0 == "READY=1" }.count == 2)

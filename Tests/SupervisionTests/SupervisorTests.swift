@@ -379,7 +379,7 @@ import Testing
     try await until("it was tried again") {
       daemon.messages.all.filter { $0 == "WATCHDOG=1" }.count > 2
     }
-    #expect(daemon.logged.all.count == 1, "\(daemon.logged.all)")
+    #expect(daemon.journal.warnings.count == 1, "\(daemon.journal.warnings)")
     await daemon.stop()
     let next = try TestDaemon(spool)
     try await spool.waitFor(spool.accepted(token), .done)
