@@ -99,7 +99,7 @@ extension Metrics {
     ]
     return [
       MetricFamily(
-        "ddpmd_admissions_total", .counter, "Job files admitted.", Double(admissions)),
+        "ddpmd_admissions_total", .counter, "Jobs admitted.", Double(admissions)),
       MetricFamily(
         "ddpmd_rejections_total", .counter, "Files in drop/ that were refused.",
         Double(rejections)),

@@ -13,16 +13,17 @@ extension Supervisor {
   /// Logs a message.
   ///
   /// - job: the job it is about.
+  /// - spec: what its file says, where that is at hand.
   /// - attempt, state: the run it is about, and the state that the job is in now.
   func say(
     _ level: Logger.Level, _ text: String, _ message: JournalMessage? = nil, job: Int? = nil,
-    attempt: Int? = nil, state: JobState? = nil
+    spec: JobSpec? = nil, attempt: Int? = nil, state: JobState? = nil
   ) {
     var fields: Logger.Metadata = [:]
     if let message { fields["MESSAGE_ID"] = "\(message.rawValue)" }
     if let job {
       fields["JOB_ID"] = "\(job)"
-      if let (kind, name) = title(of: job) {
+      if let (kind, name) = spec.map({ ($0.kind, $0.name) }) ?? title(of: job) {
         fields["JOB_KIND"] = "\(kind)"
         fields["JOB_NAME"] = "\(name)"
       }
@@ -76,7 +77,7 @@ extension Supervisor {
       export.metrics.admissions += 1
       say(
         .info, "\(summary(entry, envelope).title) admitted from user \(envelope.submitter)",
-        .admitted, job: entry.id, state: state)
+        .admitted, job: entry.id, spec: envelope.spec, state: state)
     case .commanded(.job(let id, let command), let user):
       say(.info, "job \(id): \(command) by user \(user)", .commanded, job: id)
     case .commanded(.queue(let command), let user):
