@@ -17,6 +17,8 @@ checks=(
   a_job_goes_on_after_a_power_cut
   a_job_goes_on_after_an_upgrade
   nothing_of_that_changed_a_bit
+  the_journal_tells_a_jobs_life
+  metrics_are_answered
   all_kinds_of_jobs_work_in_the_sandbox
   data_are_where_the_service_may_look
   a_stopping_daemon_gets_the_time_it_asks_for
@@ -120,6 +122,25 @@ a_job_goes_on_after_an_upgrade() {
 nothing_of_that_changed_a_bit() {
   await 120 "job 2 is done" is_in 2 done
   [ "$(weights 1)" = "$(weights 2)" ] || fail "the weights of the disturbed training differ"
+}
+
+the_journal_tells_a_jobs_life() {
+  local life
+  life=$(inside journalctl --unit=ddpmd --no-pager --output=json JOB_ID=1 |
+    sed -n 's/.*"STATE" *: *"\([a-z]*\)".*/\1/p' | paste -sd' ')
+  [ "$life" = "queued running done" ] || fail "the journal says of job 1: $life"
+  inside journalctl --unit=ddpmd --no-pager --catalog JOB_NAME=undisturbed STATE=done |
+    grep -q 'Its results are published, whole'
+}
+
+metrics_are_answered() {
+  configure 'metrics_socket = /run/ddpmd/metrics'
+  as bert perl -MIO::Socket::UNIX -e '
+    my $socket = IO::Socket::UNIX->new("/run/ddpmd/metrics") or die "no socket: $!";
+    print $socket "GET /metrics HTTP/1.0\r\n\r\n";
+    print while <$socket>' >"$root/srv/metrics"
+  grep -q '^ddpmd_jobs{state="done"} [1-9]' "$root/srv/metrics" || fail "$(<"$root/srv/metrics")"
+  configure
 }
 
 all_kinds_of_jobs_work_in_the_sandbox() {
