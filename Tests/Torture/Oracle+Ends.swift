@@ -17,11 +17,10 @@ extension Oracle {
       }
     }
     for job in jobs {
-      guard let id = job.id, let state = job.state else {
+      guard let id = job.id else {
         throw Violation(found: "\(job.names) is no job", expected: "a job")
       }
-      tally.ends[state, default: 0] += 1
-      if state == .done { try judgeSurplus(job, id) }
+      if job.state == .done { try judgeSurplus(job, id) }
       let history = try SpoolReader(layout).events(of: id).map(\.kind)
       let ends = history.count { $0 == .finished }
       guard history.count(where: { $0 == .admitted }) == 1, ends <= (job.isExtended ? 2 : 1) else {

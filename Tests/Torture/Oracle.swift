@@ -21,12 +21,12 @@ final class Oracle {
 
   struct Tally {
     var jobs: [Recipe.Work: Int] = [:]
+    /// Of jobs that are removed by now.
     var ends: [JobState: Int] = [:]
     var verified = 0
     var repeated = 0
     var accepted = 0
     var refused = 0
-    var removed = 0
   }
 
   init(_ layout: SpoolLayout, _ references: References) {
@@ -220,7 +220,7 @@ final class Oracle {
     {
       throw Violation(job: id, found: "it was removed, and not its key", expected: "neither")
     }
-    tally.removed += 1
+    if let state = job.state { tally.ends[state, default: 0] += 1 }
     jobs.removeAll { $0 === job }
   }
 

@@ -5,18 +5,26 @@ import Spool
 extension Campaign {
   /// What has been done so far, in one line.
   var summary: String {
-    let seconds = Int((ContinuousClock.now - start) / .seconds(1))
     let tally = oracle.tally
-    let kills = Ending.allCases.map { "\(endings[$0, default: 0]) \($0.rawValue)" }
-    let times = Moment.allCases.map { "\(moments[$0, default: 0]) \($0.rawValue)" }
-    let jobs = Recipe.Work.allCases.map { "\(tally.jobs[$0, default: 0]) \($0.rawValue)" }
-    let ends = JobState.allCases.filter(\.isFinal).map { "\(tally.ends[$0, default: 0]) \($0)" }
-    return "\(cycles) cycles in \(seconds) s; \(kills.joined(separator: ", "))"
-      + "; at \(times.joined(separator: ", "))"
-      + "; jobs: \(jobs.joined(separator: ", ")), of them \(ends.joined(separator: ", "))"
-      + "; submitted again by key: \(tally.repeated)"
-      + "; results equal to an uninterrupted run's: \(tally.verified)"
-      + "; commands: \(tally.accepted) accepted, \(tally.refused) refused, \(tally.removed) removals"
+    let seconds = Int((ContinuousClock.now - start) / .seconds(1))
+    let parts: [String] = [
+      "\(cycles) cycles in \(seconds) s",
+      Self.list(Ending.allCases) { (endings[$0], $0.rawValue) },
+      "at " + Self.list(Moment.allCases) { (moments[$0], $0.rawValue) },
+      "jobs: " + Self.list(Recipe.Work.allCases) { (tally.jobs[$0], $0.rawValue) },
+      "in the end " + Self.list([.done, .failed, .cancelled]) { (tally.ends[$0], $0.rawValue) },
+      "submitted again by key: \(tally.repeated)",
+      "results equal to an uninterrupted run's: \(tally.verified)",
+      "commands: \(tally.accepted) accepted, \(tally.refused) refused",
+    ]
+    return parts.joined(separator: "; ")
+  }
+
+  private static func list<Case>(_ cases: [Case], _ count: (Case) -> (Int?, String)) -> String {
+    cases.map { one in
+      let (number, name) = count(one)
+      return "\(number ?? 0) \(name)"
+    }.joined(separator: ", ")
   }
 }
 
