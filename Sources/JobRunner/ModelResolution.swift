@@ -69,7 +69,8 @@ enum ModelResolution {
     case .timedOut: return "timed out"
     case .finished: return "has lost its results"
     case .started: return "is still running; submit this job again when it is done"
-    case .admitted, .stopped, .crashed, .deferred, .held, .released, .retried, .extended, nil:
+    case .admitted, .stopped, .crashed, .deferred, .held, .released, .retried, .extended,
+      .edited, nil:
       return "is not done yet; submit this job again when it is"
     }
   }

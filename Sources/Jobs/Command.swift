@@ -36,8 +36,50 @@ public enum JobCommand: Equatable, Sendable {
   case prioritize(Int)
   /// Gives a train job more steps: so many in all. One that is over goes on from its last step.
   case extend(steps: Int)
+  /// Makes a job that has never run another one.
+  case edit(ReplacementJob)
   /// Removes a job that is over, with all its files.
   case remove
+}
+
+extension JobCommand: CustomStringConvertible {
+  /// The command in a few words.
+  public var description: String {
+    switch self {
+    case .cancel: "cancel"
+    case .hold: "hold"
+    case .release: "release"
+    case .retry: "retry"
+    case .prioritize(let priority): "priority \(priority)"
+    case .extend(let steps): "extend to \(steps) steps"
+    case .edit: "edit"
+    case .remove: "remove"
+    }
+  }
+}
+
+/// What a job becomes when it is edited.
+public struct ReplacementJob: Equatable, Sendable {
+  /// The job.
+  public let spec: JobSpec
+  /// The same as its file says it.
+  public let json: JSONValue
+
+  /// - json: The JSON that `spec` was read from.
+  public init(spec: JobSpec, json: JSONValue) {
+    self.spec = spec
+    self.json = json
+  }
+
+  static let codec = JSONCodec<ReplacementJob>(
+    allowed: "a job", schema: ["type": "object"],
+    decode: { json, path throws(JSONContentError) in
+      if json["array"] != nil {
+        throw JSONContentError(path.appending("array"), "an edited job is one job")
+      }
+      return ReplacementJob(spec: try JobSpec(json: json, at: path), json: json)
+    },
+    encode: { $0.json })
 }
 
 /// What can be asked about the whole queue.
@@ -53,7 +95,7 @@ public enum QueueCommand: Equatable, Sendable {
 extension Command {
   /// The values of the key `command`.
   private enum Verb: String, CaseIterable {
-    case cancel, hold, release, retry, priority, extend, remove, pause, resume
+    case cancel, hold, release, retry, priority, extend, edit, remove, pause, resume
 
     var title: String {
       switch self {
@@ -63,6 +105,7 @@ extension Command {
       case .retry: "Run a job again"
       case .priority: "Change a job's priority"
       case .extend: "Give a train job more steps"
+      case .edit: "Exchange the file of a job that has never run"
       case .remove: "Remove a job"
       case .pause: "Pause the queue"
       case .resume: "Resume the queue"
@@ -79,6 +122,12 @@ extension Command {
         [job, Field("priority", \.priority, .priority, required: true, "The new priority.")]
       case .extend:
         [job, Field("steps", \.steps, .trainingSteps, required: true, "The steps in all.")]
+      case .edit:
+        [
+          job,
+          Field(
+            "file", \.file, ReplacementJob.codec, required: true, "The new job file."),
+        ]
       case .pause, .resume: []
       }
     }
@@ -90,6 +139,7 @@ extension Command {
     var job = 0
     var priority = 0
     var steps = 0
+    var file = ReplacementJob(spec: JobSpec(name: "", seed: 0, work: .train(.unset)), json: [:])
   }
 
   private static let codec: JSONCodec<Command> = JSONCodec<Keys>.variant(
@@ -118,6 +168,7 @@ extension Command {
     case .retry: self = .job(keys.job, .retry)
     case .priority: self = .job(keys.job, .prioritize(keys.priority))
     case .extend: self = .job(keys.job, .extend(steps: keys.steps))
+    case .edit: self = .job(keys.job, .edit(keys.file))
     case .remove: self = .job(keys.job, .remove)
     case .pause: self = .queue(.pause)
     case .resume: self = .queue(.resume)
@@ -133,6 +184,7 @@ extension Command {
     case .job(let job, .prioritize(let priority)):
       Keys(verb: .priority, job: job, priority: priority)
     case .job(let job, .extend(let steps)): Keys(verb: .extend, job: job, steps: steps)
+    case .job(let job, .edit(let file)): Keys(verb: .edit, job: job, file: file)
     case .job(let job, .remove): Keys(verb: .remove, job: job)
     case .queue(.pause): Keys(verb: .pause)
     case .queue(.resume): Keys(verb: .resume)

@@ -1,6 +1,6 @@
 public import StrictJSON
 
-/// What admission knows of a job: the content of `jobs/ID/job.json`, written once.
+/// What admission knows of a job: the content of `jobs/ID/job.json`, replaced only by an edit.
 public struct Envelope: Equatable, Sendable {
   /// The value of the key `schema`.
   public static let schema = "ddpm.envelope/1"
@@ -15,6 +15,8 @@ public struct Envelope: Equatable, Sendable {
   public var sha256: String
   /// The submitted file's name.
   public var fileName: String
+  /// When the job was edited last, if it was.
+  public var edited: Timestamp?
   /// The array that the job belongs to, if it does.
   public var array: ArrayMember?
   /// The job as it was submitted.
@@ -58,6 +60,7 @@ public struct Envelope: Equatable, Sendable {
       sha256: header.sha256, fileName: header.fileName, spec: header.job.spec,
       original: header.job.original)
     array = header.array
+    edited = header.edited
   }
 
   /// The content of `job.json`.
@@ -65,7 +68,8 @@ public struct Envelope: Equatable, Sendable {
     Header.codec.encode(
       Header(
         id: id, submitter: Int(submitter), submitted: submitted, sha256: sha256,
-        fileName: fileName, array: array, job: Header.Job(spec: spec, original: job)))
+        fileName: fileName, edited: edited, array: array, job: Header.Job(spec: spec, original: job)
+      ))
   }
 
   /// The keys, with a blank for every value that must be given.
@@ -80,6 +84,7 @@ public struct Envelope: Equatable, Sendable {
     var submitted = Timestamp(milliseconds: 0)
     var sha256 = ""
     var fileName = ""
+    var edited: Timestamp?
     var array: ArrayMember?
     var job = Job(spec: JobSpec(name: "", seed: 0, work: .train(.unset)), original: [:])
 
@@ -95,6 +100,8 @@ public struct Envelope: Equatable, Sendable {
           "submitted", \.submitted, Timestamp.codec, required: true, "When it was admitted."),
         Field("sha256", \.sha256, .string, required: true, "Of the submitted bytes."),
         Field("file", \.fileName, .string, required: true, "The submitted file's name."),
+        Field(
+          "edited", \.edited, omittingNil: Timestamp.codec, "When it was edited last."),
         Field(
           "array", \.array, omittingNil: ArrayMember.codec.codec,
           "The array that it was submitted in."),

@@ -22,6 +22,8 @@ public struct JobEvent: Equatable, Sendable {
     case retried
     /// Somebody gave the job more steps.
     case extended
+    /// Somebody made it another job before it ran.
+    case edited
     /// Somebody asked to cancel the job.
     case cancelling
     /// The job is over: results are published.

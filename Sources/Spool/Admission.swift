@@ -24,6 +24,8 @@ public struct Admission {
     /// It is a command of somebody who may give it that has a job run again, which is queued now;
     /// without its envelope if that is damaged.
     case revived(QueueEntry, Envelope?, JobCommand, by: UInt32)
+    /// It is an edit by somebody who may command the job, which is another one now.
+    case edited(Envelope, QueueEntry, in: JobState, by: UInt32)
     /// It is a job that came before, as that number, with the same idempotency key.
     case repeated(name: String, job: Int)
     /// It was refused, and is in `rejected/`.

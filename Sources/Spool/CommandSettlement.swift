@@ -66,6 +66,8 @@ extension Admission {
     switch command {
     case .extend(let steps):
       return try extend(id, to: steps, state, entry, try? Envelope.parse(envelope), file, claim)
+    case .edit(let new):
+      return try edit(id, to: new, state, entry, try? Envelope.parse(envelope), file, claim)
     case .remove:
       try removal.begin(id, in: state)
       try finish(claim, job: id)
@@ -91,7 +93,7 @@ extension Admission {
     switch command {
     case .cancel: return state.isFinal && state != .cancelled ? isOver : nil
     case .remove: return state.isFinal ? nil : "is not over; cancel it first"
-    case .extend: return nil
+    case .extend, .edit: return nil
     case .release, .prioritize: return state.isFinal ? isOver : nil
     case .hold:
       if state.isFinal { return isOver }
@@ -126,7 +128,7 @@ extension Admission {
       if state != .queued { new.makeReady(isAnew: state.isFinal) }
       target = .queued
     case .prioritize(let priority): new.priority = priority
-    case .remove, .extend: preconditionFailure("settled by itself")
+    case .remove, .extend, .edit: preconditionFailure("settled by itself")
     }
     if target != state {
       try queue.move(new, from: state, to: target)

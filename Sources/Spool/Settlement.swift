@@ -70,9 +70,10 @@ extension Admission {
         name: claim.name, reason: "job \(first), which has the same key, comes first",
         retryAfter: .seconds(1))
     case .taken(let first):
-      // A job of another version cannot be compared, and counts as the same.
+      // A job of another version cannot be compared, and counts as the same; one that was edited
+      // is still what its submitter means.
       let bytes = try readFile(layout.jobDirectory(first).job)
-      if let envelope = try? Envelope.parse(bytes),
+      if let envelope = try? Envelope.parse(bytes), envelope.edited == nil,
         envelope.spec.withoutQueue != spec.withoutQueue || envelope.array?.sha256 != array?.sha256
       {
         return try reject(

@@ -90,6 +90,21 @@ extension Scheduler {
     }
   }
 
+  mutating func edit(_ summary: JobSummary, _ isHeld: Bool) -> [Action] {
+    let id = summary.id
+    switch jobs[id]?.phase {
+    case .queued, .held:
+      jobs[id] = ActiveJob(summary, isHeld ? .held : .queued)
+      return findMaker(id)
+    case .deferred:
+      // Its worker could not be started so far.
+      jobs[id] = ActiveJob(summary, isHeld ? .held : .queued)
+      return [.cancelTimer(.retry(id))] + findMaker(id)
+    case nil, .running, .stopping, .orphaned, .recording:
+      return []
+    }
+  }
+
   mutating func pause(_ isPaused: Bool) -> [Action] {
     self.isPaused = isPaused
     return []

@@ -62,6 +62,7 @@ package struct Scheduler: Sendable {
     case .holdRequested(let id): hold(id)
     case .released(let id): release(id)
     case .revived(let summary): revive(summary)
+    case .edited(let summary, let isHeld): edit(summary, isHeld)
     case .prioritized(let id, let priority): prioritize(id, priority)
     case .startFailed(let id, let reason): startFailed(id, reason)
     case .message(let id, let message): hear(id, message)

@@ -27,6 +27,9 @@ extension Supervisor {
       case .revived(let entry, let envelope, let command, by: _):
         append(command == .retry ? .retried : .extended, to: entry.id, attempt: entry.attempt)
         events.append(.revived(summary(entry, envelope)))
+      case .edited(let envelope, let entry, in: let state, by: _):
+        append(.edited, to: entry.id, attempt: entry.attempt)
+        events.append(.edited(summary(entry, envelope), isHeld: state == .held))
       case .repeated, .rejected: break
       case .waiting(_, _, let time): retryAfter = min(time, retryAfter ?? time)
       case .blocked(let name, let reason):
@@ -61,7 +64,7 @@ extension Supervisor {
     case .extend:
       append(.extended, to: id, attempt: (try? queue.find(id))?.entry.attempt ?? 0)
       return []
-    case .retry: preconditionFailure("admission reports it as a job revived")
+    case .retry, .edit: preconditionFailure("admission reports it as a job revived")
     }
   }
 

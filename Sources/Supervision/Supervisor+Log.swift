@@ -55,7 +55,7 @@ extension Supervisor {
     case .held: (level, message) = (.info, .held)
     case .finished: (level, message) = (.info, .finished)
     case .cancelled: (level, message) = (.info, .cancelled)
-    case .admitted, .started, .released, .retried, .extended, .cancelling:
+    case .admitted, .started, .released, .retried, .extended, .edited, .cancelling:
       (level, message) = (.info, nil)
     }
     say(
@@ -88,6 +88,10 @@ extension Supervisor {
       say(
         .info, "job \(entry.id): \(command) by user \(user)", .commanded, job: entry.id,
         state: .queued)
+    case .edited(let envelope, let entry, in: let state, by: let user):
+      say(
+        .info, "\(summary(entry, envelope).title): edit by user \(user)", .commanded, job: entry.id,
+        spec: envelope.spec, state: state)
     case .rejected(let name, let reason):
       export.metrics.rejections += 1
       say(.warning, "rejected \(printable(name)): \(printable(reason))", .rejected)

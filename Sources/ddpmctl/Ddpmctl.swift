@@ -29,7 +29,7 @@ struct Ddpmctl: ParsableCommand {
       CommandGroup(
         name: "The queue",
         subcommands: [
-          Cancel.self, Retry.self, Hold.self, Release.self, Prioritize.self, Extend.self,
+          Cancel.self, Retry.self, Hold.self, Release.self, Prioritize.self, Extend.self, Edit.self,
           Remove.self,
           Purge.self,
         ]),

@@ -35,10 +35,16 @@ import Testing
     #expect(try DropFile.parse(Array(command.json.serialized().utf8)) == .command(command))
   }
 
+  @Test func anEditHasAJobInIt() throws {
+    let json = try Examples.json("fashion-mnist-train.json")
+    let command = Command.job(3, .edit(ReplacementJob(spec: try JobSpec(json: json), json: json)))
+    #expect(try DropFile.parse(Array(command.json.serialized().utf8)) == .command(command))
+  }
+
   @Test(arguments: [
     (
       #"{"schema": "ddpm.command/1", "command": "cancle", "job": 3}"#,
-      #"$.command: found "cancle", allowed is "cancel", "hold", "release", "retry", "priority", "extend", "remove", "pause" or "resume"; did you mean "cancel"?"#
+      #"$.command: found "cancle", allowed is "cancel", "hold", "release", "retry", "priority", "extend", "edit", "remove", "pause" or "resume"; did you mean "cancel"?"#
     ),
     (
       #"{"schema": "ddpm.command/1", "command": "hold", "job": 3, "priority": 1}"#,

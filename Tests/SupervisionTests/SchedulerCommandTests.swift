@@ -1,4 +1,5 @@
 import Jobs
+import Spool
 import Testing
 
 @testable import Supervision
@@ -227,5 +228,38 @@ import Testing
 
   private func status(_ actions: [Action]) -> Action {
     actions.last { if case .notify(.status) = $0 { true } else { false } } ?? .exit
+  }
+
+  // MARK: Editing
+
+  @Test func anEditedJobWaitsForWhatItsNewFileSays() {
+    var scheduler = opened()
+    for id in 1...3 { _ = scheduler.handle(.appeared(train(id, "job\(id)"), .queued)) }
+    var new = train(3, "new")
+    new.priority = 1
+    #expect(scheduler.handle(.edited(new, isHeld: false)).started.isEmpty, "there is no room")
+    var waiting = train(2, "waits")
+    waiting.after = [Prerequisite(job: 3, when: .ok)]
+    let explained = scheduler.handle(.edited(waiting, isHeld: false))
+    #expect(
+      explained.contains(
+        .explain(2, "waits for job 3 (train new)", after: [.init(job: 3, when: .ok)])))
+    _ = scheduler.handle(.exited(1, report(code: 0)))
+    #expect(scheduler.handle(.recorded(1)).started.isEmpty, "job 3 has started already")
+    #expect(scheduler.jobs[3]?.phase == .running && scheduler.jobs[3]?.summary == new)
+    _ = scheduler.handle(.exited(3, report(code: 0)))
+    #expect(scheduler.handle(.recorded(3)).started == [2])
+  }
+
+  @Test func anEditThatHoldsKeepsTheJobFromRunning() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .deferred(remaining: .seconds(9), reason: "no space")))
+    let actions = scheduler.handle(.edited(train(1, "new"), isHeld: true))
+    #expect(actions.contains(.cancelTimer(.retry(1))) && actions.started.isEmpty)
+    #expect(scheduler.jobs[1]?.phase == .held)
+    #expect(scheduler.handle(.released(1)).started == [1])
+    // What runs is what it is.
+    #expect(scheduler.handle(.edited(train(1, "newer"), isHeld: true)).isEmpty)
+    #expect(scheduler.jobs[1]?.summary.name == "new")
   }
 }

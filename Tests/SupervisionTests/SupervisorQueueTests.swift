@@ -89,6 +89,24 @@ import Testing
       try spool.job(fails)?.entry.reason == "it was to run once job 1 is done, but that failed")
   }
 
+  @Test func anEditedJobRunsAsItIsNow() async throws {
+    let spool = try TestSpool(worker: #"cp "$1/job.json" "$1/seen"; "# + Script.finish)
+    let daemon = try TestDaemon(spool)
+    let id = try await spool.submitJob("old", queue: #"{"hold": true}"#)
+    let edit = """
+      {"schema": "ddpm.command/1", "command": "edit", "job": \(id), "file":
+       {"schema": "ddpm.job/1", "kind": "sample", "name": "new", "seed": 2, "count": 1,
+        "model": {"path": "/model"}}}
+      """
+    #expect(try await spool.accepted(spool.submit(edit)) == id)
+    try await spool.command("release", id)
+    try await spool.waitFor(id, .done)
+    let seen = try Envelope.parse(readFile(spool.directory(id).path + "/seen"))
+    #expect(seen.spec.name == "new" && seen.spec.seed == 2)
+    #expect(try spool.history(id) == [.admitted, .edited, .released, .started, .finished])
+    await daemon.stop()
+  }
+
   /// More jobs than are written in one go, each run once; the daemon is stopped on the way.
   @Test func theJobsOfAnArrayAllRun() async throws {
     let spool = try TestSpool(worker: Script.finish)

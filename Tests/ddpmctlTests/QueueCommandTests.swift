@@ -1,3 +1,4 @@
+import DurableIO
 import Jobs
 import Spool
 import StrictJSON
@@ -131,6 +132,37 @@ import Testing
     let mixed = try ddpmctl("retry", "a", "b", "c")
     #expect(mixed.code == 65 && mixed.errors.contains("job 2 is running"))
     #expect(mixed.errors.contains("sample c (job 3) runs when there is room"))
+  }
+
+  @Test func aJobIsEdited() throws {
+    try bench.admit("a", .held)
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    func edit(with editor: String) throws -> (output: String, errors: String, code: Int32) {
+      try Invocation(["edit", "1"], root: bench.root, environment: ["EDITOR": editor]).end()
+    }
+    #expect(try edit(with: "true").errors == "nothing was changed\n")
+    #expect(try edit(with: "false").errors.contains("false failed"))
+    #expect(
+      try edit(with: #"sed -i 's/"count": 1/"count": 3/'"#).errors
+        == "sample a (job 1) is changed\n")
+    guard case .sample(let spec)? = try SpoolReader(bench.layout).job(1)?.envelope?.spec.work else {
+      Issue.record("it is no sample job")
+      return
+    }
+    #expect(spec.count == 3)
+    // What is wrong is kept.
+    let wrong = try edit(with: #"sed -i 's/"count": 3/"count": 0/'"#)
+    #expect(wrong.code == 65 && wrong.errors.contains("$.count: found 0"))
+    let path = try #require(wrong.errors.firstMatch(of: /is in (\/tmp\/ddpmctl-[^;]*);/)?.output.1)
+    #expect(wrong.errors.contains("try again with: ddpmctl edit 1 \(path)"))
+    #expect(try String(decoding: readFile(String(path)), as: UTF8.self).contains("\"count\": 0"))
+    try Directory.removeTree(String(path.dropLast("/job-1.json".count)))
+    let file = try bench.file(Bench.job(named: "b"))
+    #expect(try ddpmctl("edit", "a", file).errors == "sample a (job 1) is changed\n")
+    #expect(try ddpmctl("list").output.contains("b"))
+    let refused = try ddpmctl("edit", "7", file)
+    #expect(refused.code == 1 && refused.errors.contains("there is no job 7"))
   }
 
   @Test func aTrainJobIsExtended() throws {

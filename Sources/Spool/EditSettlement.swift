@@ -1,0 +1,77 @@
+import DurableIO
+import Jobs
+import StrictJSON
+
+// Exchanging the file of a job that has not run yet for another one. Its number, its submitter and
+// its place among the jobs of that priority stay.
+//
+// What the new file says of the queue goes into the job's entry first, then the envelope is
+// replaced, which is the moment from which the job is another one. Both say only what the new file
+// says, so they can be repeated after a crash between them. An edit never releases a job.
+
+extension Admission {
+  func edit(
+    _ id: Int, to new: ReplacementJob, _ state: JobState, _ entry: QueueEntry,
+    _ envelope: Envelope?, _ file: SubmittedFile, _ claim: ClaimName
+  ) throws(SystemError) -> Outcome? {
+    guard let envelope else {
+      return try reject(claim, "job \(id) is damaged; cancel it and submit a new one")
+    }
+    if let refusal = try refusal(ofEditing: id, state, entry) {
+      return try reject(claim, "job \(id) \(refusal)")
+    }
+    let spec = new.spec.queue
+    guard spec.idempotencyKey == envelope.spec.queue.idempotencyKey else {
+      let key = envelope.spec.queue.idempotencyKey.map { "\"\($0)\"" } ?? "none"
+      return try reject(
+        claim, "$.file.queue.idempotency_key: the key of job \(id) stays what it is: \(key)")
+    }
+    var next = entry
+    next.priority = spec.priority
+    next.holdRequested = entry.holdRequested || spec.hold
+    next.reason = nil
+    next.notBefore = nil
+    next.after = []
+    for (index, dependency) in spec.after.enumerated() {
+      guard let job = try number(of: dependency.job, before: id) else {
+        return try reject(
+          claim,
+          "$.file.queue.after[\(index)].job: there is no job \(dependency.job) before job \(id)")
+      }
+      next.after.append(QueueEntry.Dependency(job: job, when: dependency.when))
+    }
+    let target: JobState = next.holdRequested ? .held : .queued
+    if target != state {
+      try queue.move(next, from: state, to: target)
+    } else if next != entry {
+      try queue.update(next, in: state)
+    }
+    var edited = Envelope(
+      id: id, submitter: envelope.submitter, submitted: envelope.submitted,
+      sha256: SHA256.of(file.bytes).hex, fileName: envelope.fileName, spec: new.spec,
+      original: new.json)
+    edited.array = envelope.array
+    edited.edited = now
+    let directory = layout.jobDirectory(id)
+    try Directory.removeTemporaries(in: directory.path)
+    try AtomicFile.write(edited.json.serialized(pretty: true) + "\n", to: directory.job)
+    try finish(claim, job: id)
+    return .edited(edited, next, in: target, by: file.owner)
+  }
+
+  /// Why a job cannot be edited, in words that follow "job 3"; nil if it can.
+  private func refusal(
+    ofEditing id: Int, _ state: JobState, _ entry: QueueEntry
+  ) throws(SystemError) -> String? {
+    switch state {
+    case .running: return "is running; only a job that has never run can be edited"
+    case .done, .failed, .cancelled: return "is over already: \(state); submit a new one"
+    case .queued, .held, .deferred: break
+    }
+    if entry.cancelRequested { return "is being cancelled" }
+    // Every worker's first act is to open it.
+    guard try Directory.exists(layout.jobDirectory(id).log) else { return nil }
+    return "has run already, and its results must not be those of two jobs; cancel it and submit a "
+      + "new one"
+  }
+}
