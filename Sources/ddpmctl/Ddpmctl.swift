@@ -30,8 +30,7 @@ struct Ddpmctl: ParsableCommand {
         name: "The queue",
         subcommands: [
           Cancel.self, Retry.self, Hold.self, Release.self, Prioritize.self, Extend.self, Edit.self,
-          Remove.self,
-          Purge.self,
+          Remove.self, Purge.self,
         ]),
       CommandGroup(
         name: "The daemon",

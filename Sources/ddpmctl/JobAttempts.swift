@@ -22,7 +22,7 @@ struct JobAttempt {
         guard let start = open else { continue }
         attempts.append(JobAttempt(number: start.attempt, began: start.time, end: event))
         open = nil
-      case .admitted, .released, .retried, .extended, .cancelling: break
+      case .admitted, .released, .retried, .extended, .edited, .cancelling: break
       }
     }
     if let open { attempts.append(JobAttempt(number: open.attempt, began: open.time, end: nil)) }
