@@ -101,10 +101,10 @@ import Testing
     #expect(try await spool.accepted(spool.submit(edit)) == id)
     try await spool.command("release", id)
     try await spool.waitFor(id, .done)
+    await daemon.stop()
     let seen = try Envelope.parse(readFile(spool.directory(id).path + "/seen"))
     #expect(seen.spec.name == "new" && seen.spec.seed == 2)
     #expect(try spool.history(id) == [.admitted, .edited, .released, .started, .finished])
-    await daemon.stop()
   }
 
   /// More jobs than are written in one go, each run once; the daemon is stopped on the way.
@@ -120,12 +120,12 @@ import Testing
     await first.stop()
     let second = try TestDaemon(spool, maxWorkers: 2)
     for id in 1...70 { try await spool.waitFor(id, .done) }
+    await second.stop()
     #expect(try Submission.outcome(of: token, in: spool.layout) == .acceptedArray(1...70))
     for id in 1...70 {
       #expect(try spool.job(id)?.envelope?.spec.seed == UInt64(id))
       #expect(try spool.history(id).filter { $0 == .finished }.count == 1)
     }
-    await second.stop()
   }
 
   @Test func aPauseOutlivesTheDaemon() async throws {
