@@ -59,7 +59,7 @@ outsiders_are_refused() {
 a_job_is_seen_in_the_status() {
   [ "$(submit anna "$(train undisturbed $steps /srv/images.idx)")" = 1 ]
   await 30 "the job's progress is shown" shows_progress
-  await 120 "job 1 is done" is_in 1 done
+  await 240 "job 1 is done" is_in 1 done
   await 5 "the daemon says that it is idle" is_idle
 }
 shows_progress() {
@@ -120,7 +120,7 @@ a_job_goes_on_after_an_upgrade() {
 }
 
 nothing_of_that_changed_a_bit() {
-  await 120 "job 2 is done" is_in 2 done
+  await 240 "job 2 is done" is_in 2 done
   [ "$(weights 1)" = "$(weights 2)" ] || fail "the weights of the disturbed training differ"
 }
 

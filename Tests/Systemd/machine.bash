@@ -85,12 +85,13 @@ cut_power() {
 
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
-# await SECONDS WHAT COMMAND...: waits until the command succeeds, or fails.
+# await SECONDS WHAT COMMAND...: waits until the command succeeds, or fails. It is tried once more
+# behind the end, or a caller that was itself stopped for a while would give up without a look.
 await() {
-  local end=$((SECONDS + $1)) what=$2
+  local end=$((SECONDS + $1)) what=$2 now
   shift 2
-  until "$@" 2>/dev/null; do
-    [ $SECONDS -lt $end ] || fail "waited in vain until $what"
+  while now=$SECONDS && ! "$@" 2>/dev/null; do
+    [ $now -lt $end ] || fail "waited in vain until $what"
     sleep 0.1
   done
 }
