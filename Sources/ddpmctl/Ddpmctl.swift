@@ -34,7 +34,7 @@ struct Ddpmctl: ParsableCommand {
         ]),
       CommandGroup(
         name: "The daemon",
-        subcommands: [Status.self, Pause.self, Drain.self, Resume.self, Reload.self]),
+        subcommands: [Status.self, Top.self, Pause.self, Drain.self, Resume.self, Reload.self]),
       CommandGroup(
         name: "What became of it",
         subcommands: [PlotCommand.self, Compare.self, Diff.self, Report.self, Open.self]),
