@@ -64,7 +64,7 @@ a_job_is_seen_in_the_status() {
 }
 shows_progress() {
   inside systemctl status --no-pager ddpmd |
-    grep -q "Status: \"train undisturbed (job 1) step [0-9]*/$steps, loss [0-9.]*"
+    grep "Status: \"train undisturbed (job 1) step [0-9]*/$steps, loss [0-9.]*" >/dev/null
 }
 is_idle() { [ "$(status_text)" = idle ]; }
 
@@ -130,7 +130,7 @@ the_journal_tells_a_jobs_life() {
     sed -n 's/.*"STATE" *: *"\([a-z]*\)".*/\1/p' | paste -sd' ')
   [ "$life" = "queued running done" ] || fail "the journal says of job 1: $life"
   inside journalctl --unit=ddpmd --no-pager --catalog JOB_NAME=undisturbed STATE=done |
-    grep -q 'Its results are published, whole'
+    grep 'Its results are published, whole' >/dev/null
 }
 
 metrics_are_answered() {
@@ -189,7 +189,7 @@ a_wrong_configuration_is_said_and_not_tried_again() {
   local before
   before=$(daemon)
   ! configure 'max_workers = many' 2>/dev/null || fail "the reload of a wrong configuration succeeds"
-  inside journalctl --unit=ddpmd --no-pager | grep -q '/etc/ddpmd.conf:1: max_workers is "many"'
+  inside journalctl --unit=ddpmd --no-pager | grep '/etc/ddpmd.conf:1: max_workers is "many"' >/dev/null
   [ "$(daemon)" = "$before" ]
   ! inside systemctl restart ddpmd 2>/dev/null || fail "the daemon starts with a wrong configuration"
   [ "$(property ExecMainStatus)" = 78 ]
@@ -205,7 +205,7 @@ removing_leaves_the_data() {
   [ -e "$root/etc/ddpmd.conf" ]
   weights 2 >/dev/null
   inside dpkg --install /root/ddpmd.deb >/dev/null 2>&1
-  as anna ddpmctl show disturbed | grep -q done
+  as anna ddpmctl show disturbed | grep done >/dev/null
 }
 
 purging_removes_them() {
