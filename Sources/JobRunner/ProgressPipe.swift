@@ -3,30 +3,39 @@ import Jobs
 
 /// The worker's end of the pipe to its daemon: one `WorkerMessage` a line.
 ///
-/// Progress is sent at most once a second and dropped while the pipe is full: a slow reader never
-/// slows the job. That nobody reads any more is noticed (`isBroken`): the daemon has died, and the
+/// Progress is sent at most once a second and held back while the pipe is full: a slow reader never
+/// slows the job. Before a message that matters comes what was held back, so that what is last known
+/// of a job is where it ended. That nobody reads any more is noticed (`isBroken`): the daemon has died, and the
 /// job should stop rather than run unwatched. A file or a terminal never counts as broken.
 /// SIGPIPE must be ignored.
 public final class ProgressPipe {
   private let descriptor: Int32
   private var lastSent: ContinuousClock.Instant?
+  private var heldBack: Progress?
   private var lastLooked: ContinuousClock.Instant?
   private var broken = false
 
   /// Writes to `descriptor`, which stays the caller's.
   public init(descriptor: Int32) { self.descriptor = descriptor }
 
-  /// Sends progress unless some was sent within the last second.
-  func report(_ progress: @autoclosure () -> Progress) {
+  /// Sends progress, or holds it back if some was sent within the last second.
+  func report(_ progress: Progress) {
+    heldBack = progress
     let now = ContinuousClock.now
     if let lastSent, now - lastSent < .seconds(1) { return }
     lastSent = now
-    if isReady(POLLOUT, milliseconds: 0) { write(.progress(progress())) }
+    if isReady(POLLOUT, milliseconds: 0) { sendHeldBack() }
   }
 
   /// Sends a message that matters; waits up to five seconds for room.
   func send(_ message: WorkerMessage) {
+    if isReady(POLLOUT, milliseconds: 5000) { sendHeldBack() }
     if isReady(POLLOUT, milliseconds: 5000) { write(message) }
+  }
+
+  private func sendHeldBack() {
+    if let progress = heldBack { write(.progress(progress)) }
+    heldBack = nil
   }
 
   /// Whether the reader has gone; looks at most ten times a second.
