@@ -172,6 +172,13 @@ let package = Package(
         "Spool", "Jobs", "Models", "ModelFiles", "ModelConfig", "TensorFiles", "Images",
         "StrictJSON", "DurableIO", arguments,
       ]),
+    // Power cuts and faults at every moment in the life of a spool, from ddpmctl to the worker.
+    .testTarget(
+      name: "DurabilityTests",
+      dependencies: [
+        "Spool", "JobRunner", "Jobs", "ModelFiles", "ModelConfig", "TensorFiles", "StrictJSON",
+        "DurableIO", "TestSupport",
+      ], swiftSettings: strict),
     // The architecture's arrows, and the real programs run end to end.
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(

@@ -48,6 +48,12 @@ public struct AtomicFile: ~Copyable {
   /// Appends `bytes`.
   public func write(_ bytes: [UInt8]) throws(SystemError) { try file.write(bytes) }
 
+  /// Returns when what was appended is on the disk; for a file that is not `synced`, because its name
+  /// is made durable together with other changes of that directory.
+  public func sync(_ source: StaticString = #fileID, _ line: Int = #line) throws(SystemError) {
+    try file.sync(source, line)
+  }
+
   /// Puts the file in its place, durably.
   public consuming func publish() throws(SystemError) {
     if synced { try file.sync() }

@@ -7,20 +7,23 @@ import Glibc
 /// To be made before the first of them is written, or a failure of the disk in between would be
 /// reported to nobody.
 public struct FileSystemSync {
-  private let directory: OpenFile
+  private let file: OpenFile
 
   /// Begins to listen for failures of the file system that has the directory `path`.
   public init(_ path: String) throws(SystemError) {
-    directory = try OpenFile(path, flags: O_RDONLY | O_DIRECTORY)
+    file = try OpenFile(path, flags: O_RDONLY | O_DIRECTORY)
   }
+
+  /// The same of the file system that has `file`.
+  public init(of file: OpenFile) { self.file = file }
 
   /// Returns when all that was written to the file system is on the disk.
   public func finish(
-    _ file: StaticString = #fileID, _ line: Int = #line
+    _ source: StaticString = #fileID, _ line: Int = #line
   ) throws(SystemError) {
     try Syscalls.call(
       FileCall(
-        operation: "sync the file system of", path: directory.path, site: "\(file):\(line)")
-    ) { syncfs(directory.descriptor) }
+        operation: "sync the file system of", path: file.path, site: "\(source):\(line)")
+    ) { syncfs(file.descriptor) }
   }
 }

@@ -31,7 +31,10 @@ struct ResultsFolder {
       let sealed = (try? JSONValue(parsing: text))?["job"]
     else { return false }
     // Those of a job that was extended behind their seal are of another.
-    return (try? JobSpec(json: sealed)) == job
+    guard (try? JobSpec(json: sealed)) == job else { return false }
+    // Whoever sealed them may have been killed before the seal was durable.
+    try Directory.sync(directory.resultsInProgress)
+    return true
   }
 
   /// Gives sealed results their final name, durably.

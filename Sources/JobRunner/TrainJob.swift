@@ -260,7 +260,8 @@ final class TrainJob {
     }
     try writeLossCurve()
     try AtomicFile.write(
-      try readFile(context.directory.metrics, limit: .max - 1), to: results.path + "/metrics.jsonl")
+      try readFile(context.directory.metrics, limit: .max - 1), to: results.path + "/metrics.jsonl",
+      synced: false)
     try heldOut?.writeResults(
       to: results.path, model.scheduler, classes: classes, report: context.log)
     var inputs: JSONObject = ["dataset": .string(spec.dataset.path)]

@@ -135,7 +135,6 @@ public struct CheckpointStore: Sendable {
         try Directory.rename("\(path)/\(name)", to: "\(path)/damaged-\(name)")
       }
     }
-    try Directory.sync(path)
   }
 
   // MARK: Verification

@@ -47,28 +47,31 @@ public struct DiffusersFolder: Sendable {
     weights = try WeightFiles(in: network)
   }
 
-  /// Writes a model folder, file by file; the folder is whole once this returns.
+  /// Writes a model folder, file by file; the folder is whole once this returns, and durable after
+  /// a `FileSystemSync`.
   ///
   /// - tensors: the network's parameters under diffusers' names and in its shapes.
   public static func write(
     to path: String, unet: UNetConfig, scheduler: SchedulerConfig, tensors: [SafetensorsTensor]
   ) throws(ModelFileError) {
     do {
-      try Directory.create(path + "/unet")
-      try Directory.create(path + "/scheduler")
+      try Directory.create(path + "/unet", synced: false)
+      try Directory.create(path + "/scheduler", synced: false)
       try AtomicFile.write(
-        modelIndex.serialized(pretty: true) + "\n", to: path + "/model_index.json")
+        modelIndex.serialized(pretty: true) + "\n", to: path + "/model_index.json",
+        synced: false)
       try AtomicFile.write(
-        unet.json.serialized(pretty: true) + "\n", to: path + "/unet/config.json")
+        unet.json.serialized(pretty: true) + "\n", to: path + "/unet/config.json", synced: false)
       try AtomicFile.write(
         scheduler.json.serialized(pretty: true) + "\n",
-        to: path + "/scheduler/scheduler_config.json")
+        to: path + "/scheduler/scheduler_config.json", synced: false)
     } catch {
       throw .system(error)
     }
     do {
       try writeSafetensors(
-        to: path + "/unet/" + WeightFiles.name, tensors: tensors, metadata: ["format": "pt"])
+        to: path + "/unet/" + WeightFiles.name, tensors: tensors, metadata: ["format": "pt"],
+        synced: false)
     } catch {
       throw ModelFileError(error)
     }

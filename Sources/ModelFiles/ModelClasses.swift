@@ -32,9 +32,10 @@ public struct ModelClasses: Equatable, Sendable {
   /// Reads the file's content.
   public init(json: JSONValue) throws(JSONContentError) { self = try Self.codec.decode(json) }
 
-  /// Writes the file into the model folder `folder`.
+  /// Writes the file into the model folder `folder`, durable after a `FileSystemSync`.
   public func write(to folder: String) throws(SystemError) {
-    try AtomicFile.write(json.serialized(pretty: true) + "\n", to: Self.path(in: folder))
+    try AtomicFile.write(
+      json.serialized(pretty: true) + "\n", to: Self.path(in: folder), synced: false)
   }
 
   fileprivate static func path(in folder: String) -> String { folder + "/classes.json" }

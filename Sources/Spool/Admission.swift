@@ -62,6 +62,8 @@ public struct Admission {
   private var numbers: JobNumbers
   /// What was in `drop/` when it was last looked at and has not been taken, in the order of arrival.
   private var backlog: ArraySlice<String> = []
+  /// Whether what is to be seen of the spool may be in memory only: something has failed.
+  private var isDoubtful = false
 
   /// Opens the spool's way in.
   ///
@@ -96,7 +98,7 @@ public struct Admission {
     }
     let names = backlog.prefix(limit)
     backlog.removeFirst(names.count)
-    return outcomes + take(Array(names))
+    return outcomes + noted(take(Array(names)))
   }
 
   /// Whether the last scan has left files to the next one.
@@ -117,10 +119,23 @@ public struct Admission {
   /// Settles what a crash, or a machine at fault, left in `claim/`.
   public mutating func finishClaims() -> [Outcome] {
     do {
-      return settle(try Directory.names(in: layout.claim).map(ClaimName.init))
+      if isDoubtful { try makeDurable() }
+      isDoubtful = false
+      return noted(settle(try Directory.names(in: layout.claim).map(ClaimName.init)))
     } catch {
       return [.blocked(name: nil, reason: error.description)]
     }
+  }
+
+  /// Puts on the disk what is to be seen of the spool: what an earlier attempt, or a daemon that was
+  /// killed, has left is not done again, and may not have been synced.
+  func makeDurable() throws(SystemError) {
+    for path in [layout.spool, layout.state] { try FileSystemSync(path).finish() }
+  }
+
+  private mutating func noted(_ outcomes: [Outcome]) -> [Outcome] {
+    for case .blocked in outcomes { isDoubtful = true }
+    return outcomes
   }
 
   /// Brings the files of these names in `drop/` to their end, together; trouble with one does not

@@ -139,6 +139,13 @@ extension Admission {
     return try reject(claim, reason)
   }
 
+  /// Removes the jobs of arrays whose building was interrupted: a power cut can have left parts of
+  /// their files.
+  func forgetUnfinishedArrays() throws(SystemError) {
+    for claim in try Directory.names(in: layout.claim).map(ClaimName.init)
+    where claim.isArray && !claim.isBuilt { try removeBuilt(claim) }
+  }
+
   private func removeBuilt(_ claim: ClaimName) throws(SystemError) {
     guard let ids = claim.ids else { return }
     for id in ids { try Directory.removeTree(layout.jobDirectory(id).path) }

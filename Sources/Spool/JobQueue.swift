@@ -84,16 +84,18 @@ public struct JobQueue: Sendable {
     try AtomicFile.write(content(of: entry), to: layout.queueEntry(entry.id, state))
   }
 
-  /// Moves a job from one state to another, its entry unchanged.
+  /// Moves a job from one state to another, its entry unchanged; or makes sure that it is there,
+  /// where an earlier attempt may have failed in the end.
   public func move(_ id: Int, from old: JobState, to new: JobState) throws(SystemError) {
-    if try Directory.exists(layout.queueEntry(id, old)) {
+    if old != new, try Directory.exists(layout.queueEntry(id, old)) {
       try Directory.renameWithoutReplacing(
         layout.queueEntry(id, old), to: layout.queueEntry(id, new))
     } else if try !Directory.exists(layout.queueEntry(id, new)) {
       throw notThere(id, old)
     }
-    try Directory.sync(layout.queue(old))
+    // The new name first: a power cut in between shows both, and not neither.
     try Directory.sync(layout.queue(new))
+    if old != new { try Directory.sync(layout.queue(old)) }
   }
 
   /// Moves a job from one state to another with a new content of its entry.
@@ -103,7 +105,13 @@ public struct JobQueue: Sendable {
     _ entry: QueueEntry, from old: JobState, to new: JobState
   ) throws(SystemError) {
     let isMoved = try !Directory.exists(layout.queueEntry(entry.id, old))
-    try update(entry, in: isMoved ? new : old)
+    let place = layout.queueEntry(entry.id, isMoved ? new : old)
+    guard try Directory.exists(place) else { throw notThere(entry.id, old) }
+    // Its name is synced with the move.
+    let file = try AtomicFile(place, synced: false)
+    try file.write(Array(content(of: entry).utf8))
+    try file.sync()
+    try file.publish()
     try move(entry.id, from: old, to: new)
   }
 

@@ -34,6 +34,9 @@ public struct Recovery: Sendable {
     {
       try Directory.removeTemporaries(in: directory)
     }
+    try admission.makeDurable()
+    try finishMoves(layout)
+    try admission.forgetUnfinishedArrays()
     recovery.admissions = admission.finishClaims()
     try JobRemoval(layout).finishAll()
     let now = admission.now

@@ -16,8 +16,7 @@ extension Admission {
       id: id, submitter: file.owner, submitted: now, sha256: SHA256.of(file.bytes).hex,
       fileName: claim.name, spec: job.spec, original: job.original)
     if let (state, entry) = try queue.find(id) {
-      // All this has happened before, and the job may have run; but did it reach the disk?
-      try Directory.sync(layout.queue(state))
+      // All this has happened before, and the job may have run.
       try finish(claim, job: id)
       return .settled(.admitted(envelope, entry, in: state))
     }
@@ -123,13 +122,15 @@ extension Admission {
     try Directory.removeTree(target)
     try Directory.rename(source, to: target)
     // The file is durable in one of the two places, and must be reported now that it has moved.
-    try? Directory.sync(layout.rejected)
-    try? Directory.sync(directory)
+    do {
+      try Directory.sync(layout.rejected)
+      try Directory.sync(directory)
+    } catch {}
     return .rejected(name: name, reason: reason)
   }
 
   /// `name`, but short enough to leave room for the reason's, and not that of another's reason.
-  private static func nameInRejected(_ name: String) -> String {
+  static func nameInRejected(_ name: String) -> String {
     var name = name
     while name.utf8.count > 200 { name.removeLast() }
     return name.hasSuffix(".reason") ? name + "_" : name

@@ -86,8 +86,6 @@ public struct SpoolLayout: Equatable, Sendable {
     for path in [claim, keys, removing] { try create(path, mode: 0o700) }
     for path in [rejected, jobs, receipts] { try create(path, mode: readable) }
     for jobState in JobState.allCases { try create(queue(jobState), mode: readable) }
-    // Who made them may have died before these were synced.
-    for path in [spool, state, state + "/queue"] { try Directory.sync(path) }
   }
 
   private func create(_ path: String, mode: UInt32) throws(SystemError) {

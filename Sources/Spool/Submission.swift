@@ -64,9 +64,12 @@ public enum Submission {
       try file.write(bytes)
       try file.sync()
       try Directory.renameWithoutReplacing(temporary, to: path)
-      // Who may only write into drop/ cannot open it to sync it; syncing the renamed file has the
-      // journalling file systems write its new name as well.
-      try file.sync()
+      do {
+        try Directory.sync(layout.drop)
+      } catch  where error.isPermissionDenied {
+        // Who may only write into drop/ cannot open it.
+        try FileSystemSync(of: file).finish()
+      }
     } catch {
       try? Directory.remove(temporary)
       throw error
@@ -95,9 +98,9 @@ public enum Submission {
   }
 
   private static func text(_ path: String) throws(SystemError) -> String? {
-    guard let bytes = try readFileIfPresent(path, limit: 1 << 20) else { return nil }
-    var text = String(decoding: bytes, as: UTF8.self)
-    if text.hasSuffix("\n") { text.removeLast() }
-    return text
+    // A power cut can leave a part.
+    guard let bytes = try readFileIfPresent(path, limit: 1 << 20), bytes.last == UInt8(ascii: "\n")
+    else { return nil }
+    return String(decoding: bytes.dropLast(), as: UTF8.self)
   }
 }

@@ -108,7 +108,7 @@ extension Supervisor {
       if state.isFinal && state != target { return [vanished(id)] }
       // Before the move: a daemon that dies here leaves a running job, which recovery looks after.
       if state == .running { setup.layout.jobDirectory(id).removeTemporaries() }
-      if state != target { try queue.move(next, from: state, to: target) }
+      try queue.move(next, from: state, to: target)
       append(event, to: id, attempt: entry.attempt, reason: next.reason, logLines: logLines)
       say(event, of: id, next.reason, attempt: entry.attempt, state: target)
       troubled.remove("job \(id)")
@@ -165,9 +165,7 @@ extension Supervisor {
     let event = JobEvent(
       time: .now(), kind: kind, attempt: attempt, reason: reason, logLines: logLines)
     do {
-      let history = try AppendLog(setup.layout.jobDirectory(id).events)
-      try history.append(event.line)
-      try history.sync()
+      try setup.layout.jobDirectory(id).append(event)
     } catch {
       say(.warning, "the history of job \(id) misses that it was \(kind): \(error)", job: id)
     }

@@ -5,7 +5,9 @@ struct HashedFile: ~Copyable {
   private let file: AtomicFile
   private var hash = SHA256()
 
-  init(_ path: String) throws(SystemError) { file = try AtomicFile(path) }
+  init(_ path: String, synced: Bool = true) throws(SystemError) {
+    file = try AtomicFile(path, synced: synced)
+  }
 
   mutating func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
     try unsafe file.write(bytes)

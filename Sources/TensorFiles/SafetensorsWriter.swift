@@ -24,14 +24,17 @@ internal import StrictJSON
 }
 
 /// Writes `tensors`, whose names are unique, to `path`; returns the SHA-256 of the file in hex.
+///
+/// - synced: false gives up durability, not wholeness.
 @discardableResult
 public func writeSafetensors(
-  to path: String, tensors: [SafetensorsTensor], metadata: [String: String] = [:]
+  to path: String, tensors: [SafetensorsTensor], metadata: [String: String] = [:],
+  synced: Bool = true
 ) throws(TensorFileError) -> String {
   precondition(Set(tensors.map(\.name)).count == tensors.count, "two tensors have one name")
   let tensors = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
   do {
-    var file = try HashedFile(path)
+    var file = try HashedFile(path, synced: synced)
     try file.write(header(tensors, metadata: metadata))
     for tensor in tensors {
       let values = UnsafeMutableBufferPointer<Float>.allocate(

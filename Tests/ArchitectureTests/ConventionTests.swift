@@ -40,10 +40,12 @@ import Testing
     #expect(program != nil && program?.output.1 == package?.output.1)
   }
 
-  /// Each invariant of docs/ARCHITECTURE.md names its test as `Suite.function`.
-  @Test func documentedInvariantsHaveTheirTests() throws {
+  /// Each invariant of docs/ARCHITECTURE.md, and each promise of docs/spool.md, names its test as
+  /// `Suite.function`.
+  @Test(arguments: ["docs/ARCHITECTURE.md", "docs/spool.md"])
+  func documentedInvariantsHaveTheirTests(document: String) throws {
     let tests = try Tree.files("Tests", [".swift"]).map(Tree.text).joined(separator: "\n")
-    let document = try Tree.text("docs/ARCHITECTURE.md")
+    let document = try Tree.text(document)
     let names = document.matches(of: /`([A-Z][A-Za-z0-9]*)\.([a-z][A-Za-z0-9]*)`/)
     #expect(names.count >= 10)
     for name in names {

@@ -17,7 +17,7 @@ import Testing
     #expect(!plan.calls.contains { $0.operation == "write" })
     #expect(
       plan.calls.filter { $0.operation == "sync" }.map(\.path)
-        == [spool.layout.queue(.queued), spool.layout.queue(.running)])
+        == [spool.layout.queue(.running), spool.layout.queue(.queued)])
     #expect(try spool.queue.state(of: 3) == .running)
   }
 
@@ -40,6 +40,21 @@ import Testing
     #expect(try spool.queue.entries(in: .queued).map(\.id) == [1, 9, 10, 100])
     #expect(try spool.queue.entries(in: .done).isEmpty)
     #expect(try spool.queue.find(2) == nil)
+  }
+
+  /// A move that failed in the end is made again.
+  @Test func aJobThatIsThereAlreadyIsMovedThereDurably() throws {
+    let spool = try TestSpool()
+    try spool.drop("a.json", jobFile("a"))
+    try spool.startDaemon()
+    var entry = try #require(try spool.queue.entry(1, in: .queued))
+    entry.attempt = 7
+    let plan = FaultPlan()
+    try Syscalls.$fileSystem.withValue(plan) {
+      try spool.queue.move(entry, from: .queued, to: .queued)
+    }
+    #expect(plan.calls.last?.description == "sync \(spool.layout.queue(.queued))")
+    #expect(try spool.queue.find(1)?.entry == entry)
   }
 
   @Test func aJobIsEnteredOnce() throws {

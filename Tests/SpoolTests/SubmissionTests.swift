@@ -85,4 +85,20 @@ import Testing
     #expect(Submission.Token(text) == nil)
     #expect(Submission.Token(fileName: "submit-\(text).json") == nil)
   }
+
+  /// Members of the group may write into drop/ and not open it.
+  @Test func whoMayNotSyncTheNameSyncsTheFileSystem() throws {
+    let spool = try TestSpool()
+    func submit(_ plan: FaultPlan) throws {
+      _ = try Syscalls.$fileSystem.withValue(plan) { try Submission.submit([], to: spool.layout) }
+    }
+    let calls = FaultPlan()
+    try submit(calls)
+    let opening = try #require(
+      calls.calls.firstIndex { $0.operation == "open" && $0.path == spool.layout.drop })
+    let plan = FaultPlan(at: opening, .failure(EACCES))
+    try submit(plan)
+    #expect(plan.calls.last?.operation == "sync the file system of")
+    #expect(try spool.names(spool.layout.drop).count == 2)
+  }
 }

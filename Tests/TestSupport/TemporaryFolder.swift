@@ -7,8 +7,12 @@ public final class TemporaryFolder: Sendable {
   public let path: String
 
   /// Makes the folder.
-  public init() throws {
-    let base = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+  ///
+  /// - inMemory: puts it into memory where possible: tests that try thousands of states of a disk
+  ///   need not wait for one.
+  public init(inMemory: Bool = false) throws {
+    let temporary = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+    let base = unsafe inMemory && access("/dev/shm", W_OK) == 0 ? "/dev/shm" : temporary
     path = base + "/ddpmd-test-" + String(UInt64.random(in: .min ... .max), radix: 36)
     try Directory.create(path)
   }
