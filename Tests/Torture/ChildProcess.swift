@@ -33,14 +33,17 @@ struct ChildProcess {
 
   func send(_ signal: Int32) { _ = kill(id, signal) }
 
-  /// Waits for its end and reaps it; nil if that does not come in time.
+  /// Waits for its end and reaps it; nil if that does not come in time: in so many waits, so that
+  /// time during which this process and its children are stopped does not count.
   func wait(atMost limit: Duration) throws -> WorkerEnd? {
     let handle = pidfd_open(id, 0)
     guard handle >= 0 else {
       throw SystemError(operation: "watch", path: "process \(id)", code: errno)
     }
     defer { close(handle) }
-    guard poll([handle], until: .now + limit)[0] else { return nil }
+    let waits = Int(limit / .milliseconds(100))
+    guard (0..<waits).contains(where: { _ in poll([handle], until: .now + .milliseconds(100))[0] })
+    else { return nil }
     var status: Int32 = 0
     guard unsafe waitpid(id, &status, 0) == id else {
       throw SystemError(operation: "reap", path: "process \(id)", code: errno)
