@@ -57,6 +57,7 @@ deb: share
 	debian/rules clean
 
 test: packages
+	scripts/install-packages tmux zsh fish
 	$(SWIFT) build --build-tests $(CHECKS)
 	$(SWIFT) test --skip-build
 

@@ -5,12 +5,17 @@ import Logging
 import Spool
 
 /// One key: what its values may be, how a value is taken, and how it is written.
-struct ConfigurationKey: Sendable {
-  let name: String
-  let allowed: String
+public struct ConfigurationKey: Sendable {
+  /// As it stands before the equals sign.
+  public let name: String
+  /// Its values, in words.
+  public let allowed: String
   /// False if the value is not allowed.
   let apply: @Sendable (_ value: String, _ configuration: inout Configuration) -> Bool
   let show: @Sendable (_ configuration: Configuration) -> String
+
+  /// What holds where it is not set.
+  public var defaultValue: String { show(Configuration()) }
 
   private init<Value>(
     _ name: String, _ allowed: String, _ key: any WritableKeyPath<Configuration, Value> & Sendable,
@@ -42,7 +47,7 @@ struct ConfigurationKey: Sendable {
 
 extension ConfigurationKey {
   /// All keys, in the order of their names.
-  static let all = [
+  public static let all = [
     ConfigurationKey(
       "max_workers", "an integer from 1 to 64", \.maxWorkers, { integer($0, in: 1...64) }),
     ConfigurationKey(

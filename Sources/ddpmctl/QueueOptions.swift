@@ -15,7 +15,7 @@ struct QueueOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Start it once this job is done. May be repeated.", valueName: "job"),
-    transform: jobReference)
+    completion: .jobs(), transform: jobReference)
   var after: [JobReference] = []
 
   @Option(

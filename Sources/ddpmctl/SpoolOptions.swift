@@ -9,7 +9,7 @@ struct SpoolOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The folder given to 'ddpmd --root'. Default: $DDPM_ROOT, else the machine's own spool.",
-      valueName: "dir"))
+      valueName: "dir"), completion: .directory)
   var root: String?
 
   /// The folder, absolute; nil for the machine's spool.

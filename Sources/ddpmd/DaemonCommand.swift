@@ -29,7 +29,7 @@ struct DaemonCommand: ParsableCommand {
       """
       Keep spool and state below DIR, for a daemon without privileges. Default: $DDPM_ROOT, \
       else the machine's own spool.
-      """, valueName: "dir"))
+      """, valueName: "dir"), completion: .directory)
   var root: String?
 
   @Option(
@@ -38,7 +38,7 @@ struct DaemonCommand: ParsableCommand {
       Read the configuration from FILE and then from FILE.d/*.conf. Default: \
       \(standardConfiguration) for the machine's own spool, else none.
       """,
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var config: String?
 
   @Option(
@@ -46,10 +46,12 @@ struct DaemonCommand: ParsableCommand {
       """
       Set a key of the configuration, whatever its files and the environment (DDPMD_KEY=value) \
       say; may be repeated.
-      """, valueName: "key=value"))
+      """, valueName: "key=value"),
+    completion: .list(ConfigurationKey.all.map { "\($0.name)=\($0.defaultValue)" }))
   var set: [String] = []
 
-  @Option(help: "The program that runs a job; by default ddpm-worker beside ddpmd.")
+  @Option(
+    help: "The program that runs a job; by default ddpm-worker beside ddpmd.", completion: .file())
   var worker: String?
 
   @Flag(help: "Check the configuration, print every value and where it stands, and exit.")

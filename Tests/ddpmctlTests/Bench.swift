@@ -76,16 +76,19 @@ final class Bench: Sendable {
   }
 }
 
-/// A running `ddpmctl`.
+/// A running `ddpmctl`, or another of the programs.
 final class Invocation {
   private let process = Process()
   private let output = Pipe()
   private let errors = Pipe()
 
-  init(_ arguments: [String], root: String, environment: [String: String] = [:]) throws {
+  init(
+    _ arguments: [String], root: String, environment: [String: String] = [:],
+    program: String = "ddpmctl"
+  ) throws {
     let programs = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
       .deletingLastPathComponent()
-    process.executableURL = programs.appending(path: "ddpmctl")
+    process.executableURL = programs.appending(path: program)
     process.arguments = arguments
     process.environment = environment.merging(["DDPM_ROOT": root]) { $1 }
     process.standardInput = FileHandle.nullDevice

@@ -106,48 +106,11 @@ import Testing
   }
 }
 
-/// The real program in a real terminal, as far as tmux is one.
-@Suite(
-  .timeLimit(.minutes(1)),
-  .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/tmux")))
+@Suite(.timeLimit(.minutes(1)), .enabled(if: TerminalSession.isPossible))
 struct TopCommandTests {
   private let bench: Bench
-  private var socket: String { bench.root + "/tmux" }
 
   init() throws { bench = try Bench() }
-
-  @discardableResult
-  private func tmux(_ arguments: String...) throws -> String {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = URL(filePath: "/bin/bash")
-    // tmux's server outlives the command: of this process's pipes it must keep none open.
-    let closing = "for fd in /proc/self/fd/*; do [ ${fd##*/} -gt 2 ] && eval \"exec ${fd##*/}>&-\";"
-    process.arguments =
-      ["-c", closing + " done; exec tmux \"$@\"", "tmux", "-S", socket, "-f", "/dev/null"]
-      + arguments
-    process.environment = [
-      "DDPM_ROOT": bench.root, "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "TERM": "xterm",
-    ]
-    process.standardOutput = output
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let text = String(
-      decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return text
-  }
-
-  private func wait(_ isRight: (String) -> Bool) throws -> String {
-    var screen = ""
-    for _ in 0..<300 {
-      screen = try tmux("capture-pane", "-p", "-t", "top")
-      if isRight(screen) { return screen }
-      usleep(100_000)
-    }
-    Issue.record("the screen never came to be right: \(screen)")
-    return screen
-  }
 
   @Test(arguments: ["q", "C-c", "TERM"]) func isAScreenOfItsOwnUntilItEnds(_ end: String) throws {
     try bench.admit("runs", kind: "train", .running)
@@ -157,36 +120,29 @@ struct TopCommandTests {
     try AtomicFile.write(lines.joined(), to: directory.metrics)
     let daemon = try AdmittingDaemon(bench)
     defer { daemon.stop() }
-    // Without a session its server ends. (kill-server would send it SIGTERM, which what is started
-    // here inherits blocked.)
-    defer { _ = try? tmux("kill-session", "-t", "top") }
-    let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-      .deletingLastPathComponent().appending(path: "ddpmctl").path
-    try tmux("new-session", "-d", "-s", "top", "-x", "90", "-y", "30", "/bin/sh")
-    try tmux(
-      "send-keys", "-t", "top", "-l", "echo before; '\(program)' top; stty -a; echo ended $?\n")
-    var screen = try wait { $0.contains("train runs (job 1)") }
+    let terminal = try TerminalSession(bench, "/bin/sh", width: 90, height: 30)
+    try terminal.type("echo before; ddpmctl top; stty -a; echo ended $?\n")
+    var screen = try terminal.screen { $0.contains("train runs (job 1)") }
     #expect(screen.contains("> 1    runs") && screen.contains("2    waits"))
     #expect(screen.contains("optimizer step") && !screen.contains("before"))
     #expect(screen.unicodeScalars.contains { (0x2801...0x28FF).contains($0.value) })
-    try tmux("send-keys", "-t", "top", "Down")
-    try tmux("send-keys", "-t", "top", "c")
-    screen = try wait { $0.contains("cancel sample waits (job 2)?") }
-    try tmux("send-keys", "-t", "top", "n")
+    try terminal.press("Down")
+    try terminal.press("c")
+    try terminal.screen { $0.contains("cancel sample waits (job 2)?") }
+    try terminal.press("n")
     // Another size.
-    try tmux("resize-window", "-t", "top", "-x", "60", "-y", "20")
-    screen = try wait { $0.contains("h hold, release") }
+    try terminal.resize(width: 60, height: 20)
+    screen = try terminal.screen { $0.contains("h hold, release") }
     #expect(screen.split(separator: "\n", omittingEmptySubsequences: false).count <= 21)
     if end == "TERM" {
-      let shell = try tmux("display-message", "-p", "-t", "top", "#{pane_pid}")
-        .trimmingCharacters(in: .whitespacesAndNewlines)
+      let shell = try terminal.process()
       let child = try String(
         contentsOfFile: "/proc/\(shell)/task/\(shell)/children", encoding: .utf8)
       kill(try #require(Int32(child.trimmingCharacters(in: .whitespaces))), SIGTERM)
     } else {
-      try tmux("send-keys", "-t", "top", end)
+      try terminal.press(end)
     }
-    screen = try wait { $0.contains("ended 0") }
+    screen = try terminal.screen { $0.contains("ended 0") }
     #expect(screen.contains("before") && !screen.contains("h hold, release"))
     #expect(screen.contains(" icanon ") && screen.contains(" echo "))
     #expect(try Directory.names(in: bench.layout.drop).isEmpty)

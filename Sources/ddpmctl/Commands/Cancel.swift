@@ -10,7 +10,8 @@ struct Cancel: ParsableCommand {
   @OptionGroup var spool: SpoolOptions
 
   @Argument(
-    help: "The jobs' numbers or names, or ranges of numbers as 17-19.", transform: jobSelection)
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.",
+    completion: .jobs(JobState.unfinished), transform: jobSelection)
   var jobs: [JobSelection]
 
   func run() throws {

@@ -17,7 +17,8 @@ struct Compare: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
-  @Argument(help: "The jobs' numbers or names, two or more.", transform: jobReference)
+  @Argument(
+    help: "The jobs' numbers or names, two or more.", completion: .jobs(), transform: jobReference)
   var jobs: [JobReference]
 
   func validate() throws {

@@ -12,10 +12,10 @@ struct Diff: ParsableCommand {
 
   @OptionGroup var spool: SpoolOptions
 
-  @Argument(help: "The number or name of one job.", transform: jobReference)
+  @Argument(help: "The number or name of one job.", completion: .jobs(), transform: jobReference)
   var old: JobReference
 
-  @Argument(help: "That of the other.", transform: jobReference)
+  @Argument(help: "That of the other.", completion: .jobs(), transform: jobReference)
   var new: JobReference
 
   func run() throws {

@@ -16,7 +16,8 @@ struct Edit: ParsableCommand {
 
   @OptionGroup var spool: SpoolOptions
 
-  @Argument(help: "The job's number or name.", transform: jobReference)
+  @Argument(
+    help: "The job's number or name.", completion: .jobs([.queued, .held]), transform: jobReference)
   var job: JobReference
 
   @Argument(

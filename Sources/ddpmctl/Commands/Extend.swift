@@ -16,7 +16,8 @@ struct Extend: ParsableCommand {
   @Option(help: "The job's steps in all, as training.steps in its file.")
   var steps: Int
 
-  @Argument(help: "The job's number or name.", transform: jobReference)
+  @Argument(
+    help: "The job's number or name.", completion: .jobs(ofKind: "train"), transform: jobReference)
   var job: JobReference
 
   func validate() throws {

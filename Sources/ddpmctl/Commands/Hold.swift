@@ -13,7 +13,8 @@ struct Hold: ParsableCommand {
   @OptionGroup var spool: SpoolOptions
 
   @Argument(
-    help: "The jobs' numbers or names, or ranges of numbers as 17-19.", transform: jobSelection)
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.",
+    completion: .jobs(JobState.unfinished), transform: jobSelection)
   var jobs: [JobSelection]
 
   func run() throws {
@@ -35,7 +36,8 @@ struct Release: ParsableCommand {
   @OptionGroup var spool: SpoolOptions
 
   @Argument(
-    help: "The jobs' numbers or names, or ranges of numbers as 17-19.", transform: jobSelection)
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.",
+    completion: .jobs([.held]), transform: jobSelection)
   var jobs: [JobSelection]
 
   func run() throws {

@@ -14,7 +14,8 @@ struct Logs: ParsableCommand {
   @Flag(name: .shortAndLong, help: "Go on printing what is added, until the job is over.")
   var follow = false
 
-  @Argument(help: "The job's number or name.", transform: jobReference)
+  @Argument(
+    help: "The job's number or name.", completion: .jobs(), transform: jobReference)
   var job: JobReference
 
   func run() throws {

@@ -16,7 +16,7 @@ struct ModelArgument: ParsableArguments {
 
   @Argument(
     help: "A model's folder, or the number or name of a finished train job.",
-    completion: .directory)
+    completion: .models)
   var model: String
 
   /// The folder, absolute.

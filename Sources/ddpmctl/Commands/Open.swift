@@ -17,7 +17,8 @@ struct Open: ParsableCommand {
   @Flag(help: "Open the results' folder instead; of a job that is not done, the job's own.")
   var results = false
 
-  @Argument(help: "The job's number or name.", transform: jobReference)
+  @Argument(
+    help: "The job's number or name.", completion: .jobs(), transform: jobReference)
   var job: JobReference
 
   func run() throws {

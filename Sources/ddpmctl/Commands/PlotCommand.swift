@@ -42,10 +42,11 @@ struct PlotCommand: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Write a file whose name ends in .png or .svg.", valueName: "file"))
+    help: ArgumentHelp("Write a file whose name ends in .png or .svg.", valueName: "file"),
+    completion: .file(extensions: ["png", "svg"]))
   var output: String?
 
-  @Argument(help: "The jobs' numbers or names.", transform: jobReference)
+  @Argument(help: "The jobs' numbers or names.", completion: .jobs(), transform: jobReference)
   var jobs: [JobReference]
 
   func validate() throws {

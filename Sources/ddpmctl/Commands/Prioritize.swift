@@ -16,7 +16,8 @@ struct Prioritize: ParsableCommand {
   @OptionGroup var spool: SpoolOptions
 
   @Argument(
-    help: "The job's number or name, or a range of numbers as 17-19.", transform: jobSelection)
+    help: "The job's number or name, or a range of numbers as 17-19.",
+    completion: .jobs(JobState.unfinished), transform: jobSelection)
   var job: JobSelection
 
   @Argument(help: "From -1000 to 1000; jobs have 0 unless their files say otherwise.")

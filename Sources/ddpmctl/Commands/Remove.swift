@@ -12,7 +12,8 @@ struct Remove: ParsableCommand {
   @OptionGroup var spool: SpoolOptions
 
   @Argument(
-    help: "The jobs' numbers or names, or ranges of numbers as 17-19.", transform: jobSelection)
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.",
+    completion: .jobs(JobState.final), transform: jobSelection)
   var jobs: [JobSelection]
 
   func run() throws {
@@ -48,7 +49,8 @@ struct Purge: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Only those in this state: done, failed, cancelled. May be repeated.", valueName: "state"))
+      "Only those in this state: done, failed, cancelled. May be repeated.", valueName: "state"),
+    completion: .list(JobState.final.map(\.rawValue)))
   var state: [JobState] = []
 
   @Flag(help: "Only say which.")

@@ -16,10 +16,12 @@ struct Report: ParsableCommand {
     name: .shortAndLong,
     help: ArgumentHelp(
       "Where to write it, - for standard output. Default: NAME-NUMBER.html here.",
-      valueName: "file"))
+      valueName: "file"),
+    completion: .file(extensions: ["html"]))
   var output: String?
 
-  @Argument(help: "The job's number or name.", transform: jobReference)
+  @Argument(
+    help: "The job's number or name.", completion: .jobs(), transform: jobReference)
   var job: JobReference
 
   func run() throws {

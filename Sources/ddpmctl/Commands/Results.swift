@@ -9,7 +9,8 @@ struct Results: ParsableCommand {
 
   @OptionGroup var spool: SpoolOptions
 
-  @Argument(help: "The job's number or name.", transform: jobReference)
+  @Argument(
+    help: "The job's number or name.", completion: .jobs([.done]), transform: jobReference)
   var job: JobReference
 
   func run() throws {

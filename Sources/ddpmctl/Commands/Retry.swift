@@ -14,7 +14,8 @@ struct Retry: ParsableCommand {
   @OptionGroup var spool: SpoolOptions
 
   @Argument(
-    help: "The jobs' numbers or names, or ranges of numbers as 17-19.", transform: jobSelection)
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.",
+    completion: .jobs([.failed, .cancelled, .deferred]), transform: jobSelection)
   var jobs: [JobSelection]
 
   func run() throws {

@@ -16,7 +16,8 @@ struct Show: ParsableCommand {
   @Flag(name: .customLong("job"), help: "Print the job's file alone, every default filled in.")
   var jobFile = false
 
-  @Argument(help: "The job's number or name.", transform: jobReference)
+  @Argument(
+    help: "The job's number or name.", completion: .jobs(), transform: jobReference)
   var job: JobReference
 
   func run() throws {

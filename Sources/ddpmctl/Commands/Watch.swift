@@ -15,7 +15,7 @@ struct Watch: ParsableCommand {
 
   @Argument(
     help: "The job's number or name. Default: the job that runs, or runs next.",
-    transform: jobReference)
+    completion: .jobs(JobState.unfinished), transform: jobReference)
   var job: JobReference?
 
   func run() throws {
