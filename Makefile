@@ -57,7 +57,7 @@ deb: share
 	debian/rules clean
 
 test: packages
-	scripts/install-packages tmux zsh fish
+	scripts/install-packages tmux zsh fish man-db mandoc
 	$(SWIFT) build --build-tests $(CHECKS)
 	$(SWIFT) test --skip-build
 

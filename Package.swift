@@ -117,6 +117,8 @@ let package = Package(
         "DurableIO", arguments,
       ]),
     program("ddpm-worker", imports: ["JobRunner", "Jobs", arguments]),
+    // Writes the manual pages; not installed.
+    program("ddpm-manual", imports: ["Supervision", "Jobs", "StrictJSON", arguments]),
     program(
       "ddpm-bench",
       imports: [
@@ -183,7 +185,10 @@ let package = Package(
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["ddpmd", "ddpmctl", "ddpm-worker", "ddpm-torture", "Jobs", "StrictJSON"],
+      dependencies: [
+        "ddpmd", "ddpmctl", "ddpm-worker", "ddpm-torture", "ddpm-manual", "Jobs", "StrictJSON",
+        "TestSupport",
+      ],
       swiftSettings: strict),
   ] + fuzz
 )

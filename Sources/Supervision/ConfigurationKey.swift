@@ -1,4 +1,5 @@
-// The keys of the configuration: their names, the values they may have, and how those are written.
+// The keys of the configuration: their names, what they are for, the values they may have, and how
+// those are written. The commented file, the manual and --check-config all rest on this list.
 
 import Jobs
 import Logging
@@ -10,6 +11,8 @@ public struct ConfigurationKey: Sendable {
   public let name: String
   /// Its values, in words.
   public let allowed: String
+  /// What it is for, in sentences.
+  public let summary: String
   /// False if the value is not allowed.
   let apply: @Sendable (_ value: String, _ configuration: inout Configuration) -> Bool
   let show: @Sendable (_ configuration: Configuration) -> String
@@ -19,10 +22,11 @@ public struct ConfigurationKey: Sendable {
 
   private init<Value>(
     _ name: String, _ allowed: String, _ key: any WritableKeyPath<Configuration, Value> & Sendable,
-    _ parse: @escaping @Sendable (String) -> Value?,
+    _ parse: @escaping @Sendable (String) -> Value?, _ summary: String,
     _ write: @escaping @Sendable (Value) -> String = { "\($0)" }
   ) {
     self.allowed = allowed
+    self.summary = summary
     self.name = name
     apply = { text, configuration in
       guard let value = parse(text) else { return false }
@@ -36,56 +40,99 @@ public struct ConfigurationKey: Sendable {
   private init<Value>(
     _ name: String, _ allowed: String, none: String,
     _ key: any WritableKeyPath<Configuration, Value?> & Sendable,
-    _ parse: @escaping @Sendable (String) -> Value?,
+    _ parse: @escaping @Sendable (String) -> Value?, _ summary: String,
     _ write: @escaping @Sendable (Value) -> String = { "\($0)" }
   ) {
     self.init(
       name, none + ", or " + allowed, key,
-      { $0 == none ? .some(nil) : parse($0).map(Optional.some) }, { $0.map(write) ?? none })
+      { $0 == none ? .some(nil) : parse($0).map(Optional.some) }, summary, { $0.map(write) ?? none }
+    )
   }
 }
 
 extension ConfigurationKey {
-  /// All keys, in the order of their names.
-  public static let all = [
+  /// All keys, in the order in which they are explained.
+  public static let documented = [
     ConfigurationKey(
-      "max_workers", "an integer from 1 to 64", \.maxWorkers, { integer($0, in: 1...64) }),
+      "max_workers", "an integer from 1 to 64", \.maxWorkers, { integer($0, in: 1...64) },
+      """
+      Jobs that run at the same time, each in a worker process of its own. Training speeds up with \
+      threads nearly as well as with workers, and a job that has the machine to itself ends sooner.
+      """),
     ConfigurationKey(
-      "threads", "an integer from 1 to 1024", none: "auto", \.threads, { integer($0, in: 1...1024) }
-    ),
+      "threads", "an integer from 1 to 1024", none: "auto", \.threads,
+      { integer($0, in: 1...1024) },
+      """
+      Threads of one worker. auto shares the processors that the daemon may use among the workers \
+      that are running: a lone one has all of them, and shares change, at the next step, whenever \
+      a worker starts or ends. The number of threads does not change any result.
+      """),
     ConfigurationKey(
       "memory_limit", "an amount of memory of at least 64 MiB, as 512 MiB, 4 GiB or 1 TiB",
-      none: "none", \.memoryLimit, MemorySize.bytes, MemorySize.text),
-    ConfigurationKey(
-      "admin_group", "the name of a group of this machine", none: "none", \.adminGroup,
-      { CommandAuthority.isGroup($0) ? $0 : nil }),
+      none: "none", \.memoryLimit, MemorySize.bytes,
+      """
+      Memory that one worker may take whose job sets no "memory_limit" of its own. A job that needs \
+      more fails, and says how much. Files that it reads do not count.
+      """, MemorySize.text),
     ConfigurationKey(
       "stop_grace", "a time from 1 s to 24 h, as 90 s, 2 min or 1 h", \.stopGrace, dayAtMost,
-      spelled),
+      """
+      What a running job gets, when it is cancelled or the daemon stops, to finish its step and to \
+      write a checkpoint before it is killed. A killed job goes on from the checkpoint before.
+      """, spelled),
     ConfigurationKey(
       "worker_timeout", "a time from 1 s to 24 h, as 90 s, 2 min or 1 h", none: "never",
       \.workerTimeout, dayAtMost,
-      spelled),
+      """
+      A worker that uses no processor time for so long hangs, in a dead network folder for example, \
+      and is stopped, killed if need be, and started again.
+      """, spelled),
     ConfigurationKey(
-      "crash_limit", "an integer from 1 to 1000", \.crashLimit, { integer($0, in: 1...1000) }),
+      "crash_limit", "an integer from 1 to 1000", \.crashLimit, { integer($0, in: 1...1000) },
+      """
+      A job whose worker crashes this many times in a row without getting to a new checkpoint has \
+      failed. Until then it is run again after 1 s, 5 s, 30 s, 2 min, then every 10 min. A job's \
+      own "retry" says otherwise. What is the machine's fault, such as a full disk, never fails a \
+      job.
+      """),
+    ConfigurationKey(
+      "admin_group", "the name of a group of this machine", none: "none", \.adminGroup,
+      { CommandAuthority.isGroup($0) ? $0 : nil },
+      """
+      The members of this group may command every job, and pause the queue, like root. Others \
+      command only the jobs that they have submitted.
+      """),
     ConfigurationKey(
       "purge_age", "a time from 1 s to 36500 d, as 90 s, 2 min, 12 h or 30 d", none: "never",
-      \.retention.age,
-      { duration($0, atMost: 36500 * 86400) }, spelled),
+      \.retention.age, { duration($0, atMost: 36500 * 86400) },
+      """
+      Jobs that ended longer ago are removed with all their files, results included. Jobs that \
+      others wait for or read are kept as long as those are not over.
+      """, spelled),
     ConfigurationKey(
       "purge_count", "an integer from 0 to 1000000000", none: "never", \.retention.count,
-      { integer($0, in: 0...1_000_000_000) }),
+      { integer($0, in: 0...1_000_000_000) },
+      """
+      Of the jobs that have ended, only so many are kept, those with the highest numbers.
+      """),
     ConfigurationKey(
       "log_level", "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
-      \.logLevel,
-      Logger.Level.init(rawValue:)),
+      \.logLevel, Logger.Level.init(rawValue:), "The least important messages that are logged."),
     ConfigurationKey(
       "metrics_file", "an absolute path without \"#\"", none: "none", \.metricsFile,
-      { absolute($0) }),
+      { absolute($0) },
+      """
+      Metrics for Prometheus: a file for node-exporter's textfile collector, written when there is \
+      news, every 15 s at most.
+      """),
     ConfigurationKey(
       "metrics_socket", "an absolute path of at most 107 bytes without \"#\"", none: "none",
-      \.metricsSocket, { absolute($0, atMost: 107) }),
-  ].sorted { $0.name < $1.name }
+      \.metricsSocket, { absolute($0, atMost: 107) },
+      "The same metrics from a Unix socket that answers GET /metrics."),
+  ]
+
+  /// All keys, in the order of their names.
+  public static let all = documented.sorted { $0.name < $1.name }
 
   /// The key called `name`.
   static subscript(name: String) -> ConfigurationKey? { all.first { $0.name == name } }

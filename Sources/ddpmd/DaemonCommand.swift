@@ -51,13 +51,19 @@ struct DaemonCommand: ParsableCommand {
   var set: [String] = []
 
   @Option(
-    help: "The program that runs a job; by default ddpm-worker beside ddpmd.", completion: .file())
+    help: ArgumentHelp(
+      "The program that runs a job; by default ddpm-worker beside ddpmd.", valueName: "file"),
+    completion: .file())
   var worker: String?
 
   @Flag(help: "Check the configuration, print every value and where it stands, and exit.")
   var checkConfig = false
 
+  @Flag(help: "Print a configuration file that explains every key, and exit.")
+  var defaultConfig = false
+
   func run() throws {
+    if defaultConfig { return print(Configuration.commentedFile, terminator: "") }
     let root = try findRoot()
     let source = configurationSource(isStandard: root == nil)
     let effective = try read(source)

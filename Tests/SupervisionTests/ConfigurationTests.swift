@@ -44,6 +44,8 @@ import Testing
   @Test func theInstalledFileSaysWhatTheDefaultsAre() throws {
     let file = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
     let text = String(decoding: try readFile("/\(file)/etc/ddpmd.conf"), as: UTF8.self)
+    // ddpmd --default-config writes it.
+    #expect(text == Configuration.commentedFile)
     #expect(try Configuration(parsing: text, file: "f") == Configuration())
     let settings = text.split(separator: "\n").filter { $0.hasPrefix("#") && $0.contains(" = ") }
       .map { $0.dropFirst() }
