@@ -10,10 +10,13 @@ import Testing
 
 /// A folder of jobs, `jobs/ID/`, with a small data set beside it; removed at the end.
 final class Jobs {
-  let path = "/tmp/ddpm-test-\(getpid())-\(UInt64.random(in: .min ... .max))"
+  let path: String
   var dataset: String { path + "/data.npy" }
 
-  init() throws {
+  /// - inMemory: not on a disk, where possible: for tests that run thousands of jobs.
+  init(inMemory: Bool = false) throws {
+    let base = unsafe inMemory && access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
+    path = "\(base)/ddpm-test-\(getpid())-\(UInt64.random(in: .min ... .max))"
     try Directory.create(path)
     try writeDataset(count: 20)
   }

@@ -178,14 +178,18 @@ struct TrainJobTests {
       } == (1...12).map { $0 })
   }
 
-  /// A full disk, or death, at any of the worker's system calls costs no job: it is run again, and
-  /// ends in the same bits.
-  @Test(arguments: [FaultPlan.Fault.crash, .failure(ENOSPC)])
+  /// A failing disk, or death, at any one of the worker's system calls costs no job: it is run
+  /// again, and ends in the same bits.
+  @Test(arguments: [FaultPlan.Fault.crash, .failure(EIO)])
   func theMachinesFaultsDoNotFailTheJob(fault: FaultPlan.Fault) throws {
-    let jobs = try Jobs()
+    let jobs = try Jobs(inMemory: true)
     let work = jobs.train { spec in
-      spec.training.steps = 3
-      spec.training.checkpointEvery = 2
+      spec.unet?.blockOutChannels = [4, 4]
+      spec.unet?.attentionHeadDim = 4
+      spec.training.batchSize = 2
+      spec.training.steps = 2
+      spec.training.checkpointEvery = 1
+      spec.training.shards = 1
     }
     try jobs.add(1, work)
     try jobs.run(1)
@@ -193,18 +197,23 @@ struct TrainJobTests {
     var struck = true
     while struck {
       try jobs.add(id, work)
-      let plan = FaultPlan(at: 13 * (id - 2) + (fault == .crash ? 0 : 6), fault)
+      let plan = FaultPlan(at: id - 2, fault)
       let run = try Syscalls.$fileSystem.withValue(plan) { try jobs.run(id) }
       struck = plan.struck
-      #expect(run.code == (struck ? WorkerExit.stopped : WorkerExit.finished))
+      let call = plan.calls[min(id - 2, plan.calls.count - 1)]
+      // What the machine can spare is good to know, and no more.
+      let matters = fault == .crash || !call.path.contains("cgroup")
+      let end = struck && matters ? WorkerExit.stopped : WorkerExit.finished
+      #expect(run.code == end, "\(call): \(run.reason ?? "")")
       #expect(run.messages.last != .stopped, "it was not asked to")
       #expect(try jobs.run(id).code == WorkerExit.finished)
       for file in [Self.weights, "raw/" + Self.weights, "loss.png"] {
         #expect(try jobs.sum(id, file) == jobs.sum(1, file))
       }
+      try Directory.removeTree(jobs.directory(id).path)
       id += 1
     }
-    #expect(id > 8)
+    #expect(id > 100)
   }
 
   /// A run that has come to weights of infinity ends; what it has is kept for who wants to look.
