@@ -70,7 +70,7 @@ fuzz: packages
 	scripts/fuzz $(SECONDS)
 
 test-report: packages
-	scripts/install-packages chromium
+	scripts/install-packages chromium-headless-shell python3
 	$(SWIFT) build $(CHECKS)
 	python3 Tests/Report/check.py
 

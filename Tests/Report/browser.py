@@ -21,7 +21,7 @@ class Browser:
             os.dup2(writes, 4)
 
         self.process = subprocess.Popen(
-            ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+            ["chromium-headless-shell", "--no-sandbox", "--disable-gpu", "--no-first-run",
              "--remote-debugging-pipe", "--disable-background-networking",
              f"--user-data-dir={self.profile.name}", "about:blank"],
             preexec_fn=place, pass_fds=[3, 4], stderr=subprocess.DEVNULL)

@@ -15,6 +15,8 @@ final class TerminalSession {
     .deletingLastPathComponent().path
 
   private let bench: Bench
+  /// Of a server of its own: another may be about to end.
+  private let socket: String
   private let variables: [String: String]
 
   /// Starts `command` in the spool's folder, in a terminal of the given size.
@@ -22,6 +24,7 @@ final class TerminalSession {
     _ bench: Bench, _ command: String, width: Int, height: Int, variables: [String: String] = [:]
   ) throws {
     self.bench = bench
+    socket = "\(bench.root)/tmux\(UInt32.random(in: 0 ... .max))"
     self.variables = variables
     try tmux(
       "new-session", "-d", "-s", "test", "-c", bench.root, "-x", "\(width)", "-y", "\(height)",
@@ -79,7 +82,7 @@ final class TerminalSession {
     let closing = "for fd in /proc/self/fd/*; do [ ${fd##*/} -gt 2 ] && eval \"exec ${fd##*/}>&-\";"
     process.arguments =
       ["-c", closing + " done; exec tmux \"$@\"", "tmux"]
-      + ["-S", bench.root + "/tmux", "-f", "/dev/null"] + arguments
+      + ["-S", socket, "-f", "/dev/null"] + arguments
     process.environment = [
       "DDPM_ROOT": bench.root, "HOME": bench.root, "LC_ALL": "C.UTF-8", "TERM": "xterm",
       "PATH": Self.programs + ":/usr/bin:/bin",
