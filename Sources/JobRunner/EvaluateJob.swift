@@ -18,6 +18,7 @@ import ModelFiles
 import Models
 import StrictJSON
 import TensorCore
+import Training
 
 /// One run of an evaluate job.
 final class EvaluateJob {
@@ -59,7 +60,7 @@ final class EvaluateJob {
     let unet = UNet(folder.unet)
     self.unet = unet
     let names = EvaluatedModel.names(spec, inputs)
-    try MemoryNeed(evaluating: unet, models: names.count).check(against: context.memory)
+    try MemoryNeed(evaluating: unet, models: names.count).check(in: context)
     let chain = folder.scheduler.numTrainTimesteps
     if let count = spec.timesteps, count > chain {
       throw .failed(

@@ -15,17 +15,22 @@ import Training
 
 /// Holds this process to a job's memory limit.
 public enum MemoryCap {
-  /// The limit in words that "allows" follows.
-  static let name = "its memory_limit"
+  /// How the job in the folder `job`, jobs/ID, gets more: in brackets.
+  static func advice(_ job: String) -> String {
+    let id = job.split(separator: "/").last ?? "JOB"
+    return " (\"ddpmctl edit \(id) --set queue.memory_limit=SIZE\", and then"
+      + " \"ddpmctl retry \(id)\")"
+  }
 
   /// Allows this process to allocate `bytes`; it then ends, where that is not enough, as a job
   /// that has failed.
   ///
+  /// - job: the job's folder, jobs/ID.
   /// - threads: how many the numerics have at most.
   /// - messages: the descriptor on which the daemon hears of it.
   /// - log: takes a line without its newline.
   public static func enforce(
-    _ bytes: Int, threads: Int, messages: Int32, log: @escaping @Sendable (String) -> Void
+    _ bytes: Int, job: String, threads: Int, messages: Int32, log: @escaping @Sendable (String) -> Void
   ) {
     var limits = rlimit()
     guard unsafe getrlimit(dataLimit, &limits) == 0 else { return }
@@ -41,8 +46,9 @@ public enum MemoryCap {
       let need = Double(max(allocated - stacks, 0) + wanted)
       let reason =
         "the job needs \(MemoryLimit.text(max(need, Double(bytes) + 1))) of memory or more, and"
-        + " \(name) allows \(MemoryLimit.text(Double(bytes))); raise $.queue.memory_limit,"
-        + " or lower the network's size, the batch size or the threads"
+        + " \(MemoryLimit.ownName) allows \(MemoryLimit.text(Double(bytes)));"
+        + " raise $.queue.memory_limit or lower the threads\(advice(job)),"
+        + " or submit it anew with a smaller network or batch"
       log(reason)
       ProgressPipe(descriptor: messages).send(.failed(reason: reason))
       _exit(WorkerExit.failed)

@@ -3,6 +3,7 @@
 
 import Diffusion
 import DurableIO
+import Jobs
 import ModelConfig
 import ModelFiles
 import Models
@@ -13,9 +14,6 @@ import Training
 struct PreviewSampler {
   /// The name of their folder in the results.
   static let folder = "previews"
-
-  private static let images = 16
-  private static let steps = 50
 
   private let trainer: Trainer
   private let sampler: DDIMSampler
@@ -36,7 +34,7 @@ struct PreviewSampler {
     var scheduler = scheduler
     scheduler.stepsOffset = 0
     sampler = DDIMSampler(
-      scheduler, steps: min(Self.steps, scheduler.numTrainTimesteps), eta: 0)
+      scheduler, steps: min(TrainingSpec.previewChain, scheduler.numTrainTimesteps), eta: 0)
   }
 
   /// Whether the preview of the state after `step` steps is still to be drawn.
@@ -47,11 +45,11 @@ struct PreviewSampler {
     try Directory.create(folder)
     let config = trainer.unet.config
     let batch = SamplingBatch(
-      images: 0..<Self.images,
+      images: 0..<TrainingSpec.previewImages,
       imageShape: Shape(1, config.sampleSize, config.sampleSize, config.inChannels),
       sampler: sampler, seed: trainer.recipe.seed,
       denoisers: trainer.denoisers(weights: trainer.averagedWeights), pool: pool,
-      outputChannels: config.outChannels, labels: classes?.labels(0..<Self.images))
+      outputChannels: config.outChannels, labels: classes?.labels(0..<TrainingSpec.previewImages))
     while !batch.isFinished {
       if shouldStop() { return false }
       batch.advance()

@@ -52,7 +52,7 @@ final class SampleJob {
     self.inputs = inputs
     let model = try attempt { try DiffusersFolder(path: inputs.model) }
     let unet = UNet(model.unet)
-    try MemoryNeed(sampling: unet).check(against: context.memory)
+    try MemoryNeed(sampling: unet).check(in: context)
     let shape = Shape(1, model.unet.sampleSize, model.unet.sampleSize, model.unet.inChannels)
     imageShape = shape
     outputChannels = model.unet.outChannels

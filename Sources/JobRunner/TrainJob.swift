@@ -55,7 +55,7 @@ final class TrainJob {
     var recipe = TrainingRecipe(job, spec)
     func checkMemory(_ unet: UNet) throws(JobFailure) {
       try MemoryNeed(training: unet, averaging: spec.ema.enabled, shards: recipe.shards)
-        .check(against: context.memory)
+        .check(in: context)
     }
     try checkMemory(UNet(model.unet))
     let dataset = try attempt {

@@ -95,7 +95,7 @@ public struct Worker {
     share?.update()
     return JobContext(
       directory: directory, threads: min(threads, wanted ?? threads), threadLimit: share?.limit,
-      memory: .ofThisProcess.lowered(to: memoryLimit, by: MemoryCap.name), progress: progress,
+      memory: .ofThisProcess.lowered(toOwn: memoryLimit), progress: progress,
       shouldStop: {
         share?.update()
         return isStopRequested() || progress.isBroken

@@ -36,7 +36,7 @@ public enum JobCommand: Equatable, Sendable {
   case prioritize(Int)
   /// Gives a train job more steps: so many in all. One that is over goes on from its last step.
   case extend(steps: Int)
-  /// Makes a job that has never run another one.
+  /// Makes a job another one; of one that has run, only what does not change its results.
   case edit(ReplacementJob)
   /// Removes a job that is over, with all its files.
   case remove
@@ -105,7 +105,7 @@ extension Command {
       case .retry: "Run a job again"
       case .priority: "Change a job's priority"
       case .extend: "Give a train job more steps"
-      case .edit: "Exchange the file of a job that has never run"
+      case .edit: "Exchange the file of a job"
       case .remove: "Remove a job"
       case .pause: "Pause the queue"
       case .resume: "Resume the queue"

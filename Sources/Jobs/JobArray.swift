@@ -191,7 +191,7 @@ public struct ArrayMember: Equatable, Sendable {
 
 extension JSONValue {
   /// The object with the member at `path` set; sections that are not there are made.
-  fileprivate func setting(_ path: ArraySlice<String>, to value: JSONValue) -> JSONValue {
+  public func setting(_ path: ArraySlice<String>, to value: JSONValue) -> JSONValue {
     guard let key = path.first else { return value }
     var object = object ?? JSONObject()
     object[key] = (object[key] ?? [:]).setting(path.dropFirst(), to: value)

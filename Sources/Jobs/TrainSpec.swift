@@ -138,6 +138,13 @@ public struct TrainingSpec: Equatable, Sendable {
   /// guidance needs, is then learned beside the others (Ho & Salimans 2022).
   public var labelDropout = 0.0
 
+  /// Previews that are drawn in all.
+  public var previews: Int { previewEvery > 0 ? steps / previewEvery : 0 }
+  /// Images of a preview.
+  public static let previewImages = 16
+  /// Steps of the chain that draws them, if the model's is not shorter.
+  public static let previewChain = 50
+
   /// A loop with default checkpoints, threads and shards.
   public init(batchSize: Int, steps: Int) {
     self.batchSize = batchSize
@@ -163,4 +170,10 @@ public struct HoldoutSpec: Equatable, Sendable {
 
   /// Scores at every preview.
   public init(_ size: Size) { self.size = size }
+
+  /// How often weights are scored in all.
+  public func scores(in training: TrainingSpec) -> Int {
+    let every = every ?? training.previewEvery
+    return every > 0 ? (training.steps + every - 1) / every : 1
+  }
 }

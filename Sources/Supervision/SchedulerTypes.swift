@@ -200,7 +200,7 @@ package enum Event: Equatable, Sendable {
   case released(Int)
   /// Somebody has a job run again that had ended or waited for its next try; it is queued on disk.
   case revived(JobSummary)
-  /// Somebody has made a job that never ran another one, which is queued or held on disk.
+  /// Somebody has made a job that does not run another one, which is queued or held on disk.
   case edited(JobSummary, isHeld: Bool)
   /// Somebody changes the job's priority, which is noted in its entry.
   case prioritized(Int, Int)

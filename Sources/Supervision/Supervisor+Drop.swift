@@ -29,7 +29,10 @@ extension Supervisor {
         events.append(.revived(summary(entry, envelope)))
       case .edited(let envelope, let entry, in: let state, by: _):
         append(.edited, to: entry.id, attempt: entry.attempt)
-        events.append(.edited(summary(entry, envelope), isHeld: state == .held))
+        // Of one that is over the scheduler hears when it is retried.
+        if !state.isFinal {
+          events.append(.edited(summary(entry, envelope), isHeld: state == .held))
+        }
       case .repeated, .rejected: break
       case .waiting(_, _, let time): retryAfter = min(time, retryAfter ?? time)
       case .blocked(let name, let reason):

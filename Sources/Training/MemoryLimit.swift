@@ -7,6 +7,8 @@ public struct MemoryLimit: Sendable, CustomStringConvertible {
   public private(set) var bytes: Double
   /// What sets it, in words that "allows" follows; nil if it is the machine's size.
   private var authority: String?
+  /// Whether it is the job's own `memory_limit`.
+  public private(set) var isOwn = false
 
   /// The machine's memory, or less if the process's control group, or one around it, has less.
   public static var ofThisProcess: MemoryLimit {
@@ -37,12 +39,20 @@ public struct MemoryLimit: Sendable, CustomStringConvertible {
     }
   }
 
-  /// The limit, or one of `bytes` that `authority` sets if that is less.
-  public func lowered(to bytes: Int?, by authority: String) -> MemoryLimit {
+  /// The limit, or the job's own of `bytes` if that is less.
+  public func lowered(toOwn bytes: Int?) -> MemoryLimit {
     guard let bytes, Double(bytes) < self.bytes else { return self }
     var limit = self
-    (limit.bytes, limit.authority) = (Double(bytes), authority)
+    (limit.bytes, limit.authority, limit.isOwn) = (Double(bytes), Self.ownName, true)
     return limit
+  }
+
+  /// A job's own limit in words that "allows" follows.
+  public static let ownName = "its memory_limit"
+
+  /// What a job that may have so many bytes can get on any machine.
+  public init(own bytes: Int) {
+    self = MemoryLimit(machine: .infinity, groups: "", root: "").lowered(toOwn: bytes)
   }
 
   /// A clause.

@@ -26,7 +26,7 @@ public struct TrialPasses {
   }
 
   /// One forward pass.
-  public func predict(_ profile: Profile) {
+  public func predict(_ profile: Profile? = nil) {
     unet.predict(
       input, timesteps: timesteps, labels: labels, weights: weights.all, arena: arena,
       into: output.tensor(at: 0, shape(unet.config.outChannels)), profile: profile)

@@ -40,7 +40,8 @@ struct DDPMWorker: ParsableCommand {
       unsafe _ = write(STDERR_FILENO, bytes, bytes.count)
     }
     if let memoryLimit {
-      MemoryCap.enforce(memoryLimit, threads: threads, messages: STDOUT_FILENO, log: log)
+      MemoryCap.enforce(
+        memoryLimit, job: job, threads: threads, messages: STDOUT_FILENO, log: log)
     }
     let worker = Worker(
       job: job, threads: threads, share: ThreadShare(share ?? threads, input: STDIN_FILENO),

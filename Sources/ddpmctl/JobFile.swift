@@ -12,17 +12,16 @@ struct JobFile {
   let spec: JobSpec
   /// Nil if the file is one job.
   let array: JobArray?
-  /// What to submit: the file as it is, or with its paths made absolute.
-  let bytes: [UInt8]
+  /// What to submit: the file as it is, or with what was changed in it.
+  private(set) var bytes: [UInt8]
 
   /// Reads a file, or standard input for `-`. Relative paths in it are taken from its folder.
   ///
-  /// Throws: `Refusal` with everything that is wrong with the file, a line each.
+  /// - change: What is made of it before it is checked.
   ///
-  /// - options: What the command line adds to it.
-  init(_ path: String, options: QueueOptions? = nil) throws {
+  /// Throws: `Refusal` with everything that is wrong with the file, a line each.
+  init(_ path: String, changing change: (JSONValue) -> JSONValue = { $0 }) throws {
     let name = path == "-" ? "standard input" : path
-    self.name = name
     let bytes: [UInt8]
     // What the daemon would not admit need not be read either.
     let limit = 1 << 20
@@ -33,21 +32,32 @@ struct JobFile {
     } catch {
       throw Refusal(error.description)
     }
+    let original: JSONValue
     do {
-      let original = try JSONValue(parsing: bytes)
-      let folder = path == "-" ? nil : path.lastIndex(of: "/").map { String(path[..<$0]) }
-      let resolved = original.makingPathsAbsolute(in: absolutePath(folder ?? "."))
-      let json = options?.applied(to: resolved) ?? resolved
+      original = try JSONValue(parsing: bytes)
+    } catch {
+      throw Refusal("\(name):\(error.line):\(error.column): \(error.problem)", Exit.wrongFile)
+    }
+    let folder = path == "-" ? nil : path.lastIndex(of: "/").map { String(path[..<$0]) }
+    let json = change(original.makingPathsAbsolute(in: absolutePath(folder ?? ".")))
+    try self.init(named: name, json)
+    if json == original { self.bytes = bytes }
+  }
+
+  /// Checks what a file is to say.
+  ///
+  /// Throws: as above.
+  init(named name: String, _ json: JSONValue) throws {
+    self.name = name
+    do {
       array = try JobArray(json: json)
       spec = try array?.spec(of: 0) ?? JobSpec(json: json)
       if let array { for index in 1..<array.count { _ = try array.spec(of: index) } }
-      self.bytes = json == original ? bytes : Array((json.serialized(pretty: true) + "\n").utf8)
-    } catch let error as JSONError {
-      throw Refusal("\(name):\(error.line):\(error.column): \(error.problem)", Exit.wrongFile)
     } catch let error as JSONContentError {
       throw Refusal(
         error.problems.map { "\(name): \($0)" }.joined(separator: "\n"), Exit.wrongFile)
     }
+    bytes = Array((json.serialized(pretty: true) + "\n").utf8)
   }
 
   /// The model that the job reads, and where in the file it stands.
@@ -56,6 +66,15 @@ struct JobFile {
     case .train(let train): train.initial.map { ("$.init", $0) }
     case .sample, .evaluate: spec.work.model.map { ("$.model", $0) }
     }
+  }
+
+  /// What the job takes if it trains; of an array's the first one.
+  ///
+  /// Throws: `Refusal` if it cannot run because of what it says itself.
+  func cost() throws -> TrainingCost? {
+    let cost = TrainingCost(of: spec)
+    if let refusal = cost?.refusal { throw Refusal("\(name): \(refusal)", Exit.wrongFile) }
+    return cost
   }
 
   /// Files that the job needs and that are not on this machine, each as a sentence.

@@ -39,16 +39,17 @@ struct MemoryNeedTests {
       func limit(_ bytes: Double) -> MemoryLimit {
         MemoryLimit(machine: bytes, groups: "", root: "")
       }
-      try need.check(against: limit(buffers * buffer))
-      #expect(throws: JobFailure.self) { try need.check(against: limit(buffers * buffer - 1)) }
+      #expect(need.refusal(by: limit(buffers * buffer)) == nil)
+      let reason = need.refusal(by: limit(buffers * buffer - 1))
+      #expect(reason?.contains("memory_limit") == false)
     }
   }
 
   @Test func aJobsOwnLimitCountsIfItIsLess() throws {
     let machine = MemoryLimit(machine: 8 * 1024 * 1024 * 1024, groups: "", root: "")
-    #expect(machine.lowered(to: nil, by: "x").bytes == machine.bytes)
-    #expect(machine.lowered(to: 16 << 30, by: "x").description == "the machine has 8.0 GiB")
-    #expect(machine.lowered(to: 2 << 30, by: "x").description == "x allows 2.0 GiB")
+    #expect(machine.lowered(toOwn: nil).bytes == machine.bytes)
+    #expect(machine.lowered(toOwn: 16 << 30).description == "the machine has 8.0 GiB")
+    #expect(machine.lowered(toOwn: 2 << 30).description == "its memory_limit allows 2.0 GiB")
   }
 
   @Test func theSmallestLimitOfTheControlGroupsCounts() throws {

@@ -79,11 +79,60 @@ import Testing
     #expect(found.state == .queued && found.entry.notBefore == nil)
   }
 
-  @Test func whatHasRunIsNotEdited() throws {
+  /// One that failed or was cancelled before it ran, too: it stays so until it is retried.
+  @Test func aJobThatIsOverIsEditedAndDoesNotRun() throws {
+    for state in [JobState.failed, .cancelled] {
+      let spool = try spool()
+      var entry = QueueEntry(id: 1)
+      (entry.reason, entry.ended) = ("why", .now())
+      try spool.queue.move(entry, from: .queued, to: state)
+      _ = try edit(spool, jobFile("new", #""priority": 4, "hold": true"#))
+      let job = try #require(try spool.reader.job(1))
+      entry.priority = 4
+      #expect(job.state == state && job.entry == entry && job.envelope?.spec.name == "new")
+      try spool.drop("retry.json", commandFile("retry", 1))
+      var admission = try spool.admission()
+      _ = admission.scan()
+      #expect(try spool.queue.find(1)?.state == .queued)
+    }
+  }
+
+  /// What does not change the results may change behind a run, and nothing else.
+  @Test func whatHasRunKeepsItsResults() throws {
+    for state in [JobState.queued, .held, .deferred, .failed, .cancelled] {
+      let spool = try spool(queue: #""memory_limit": "1 GiB""#)
+      try AtomicFile.write("", to: spool.layout.jobDirectory(1).log)
+      try spool.queue.move(1, from: .queued, to: state)
+      let new = SpoolTests.jobFile("old").replacing("\"count\"", with: "\"threads\": 2, \"count\"")
+      for file in [jobFile("old", #""memory_limit": "2 GiB", "time_limit": "1h""#), new] {
+        #expect(try edit(spool, file)?.rejection == nil)
+        #expect(
+          try spool.reader.job(1)?.envelope?.job == JSONValue(parsing: Array(file.utf8)))
+      }
+      for file in [SpoolTests.jobFile("new"), new.replacing("\"count\": 1", with: "\"count\": 2")] {
+        try #require(file != new)
+        #expect(try edit(spool, file)?.rejection?.hasPrefix("job 1 has run already") == true)
+      }
+    }
+  }
+
+  /// A job that has waited for another one does not look for that one again.
+  @Test func whatWasWaitedForIsNotWaitedForAgain() throws {
+    let after = #""after": [{"job": 1}]"#
+    let spool = try spool()
+    _ = try edit(spool, jobFile("other", after), of: 2)
+    var entry = QueueEntry(id: 2)
+    #expect(try spool.queue.find(2)?.entry.after == [.init(job: 1, when: .ok)])
+    try spool.queue.update(entry, in: .queued)
+    _ = try edit(spool, jobFile("other", after + #", "priority": 3"#), of: 2)
+    entry.priority = 3
+    #expect(try spool.queue.find(2)?.entry == entry)
+  }
+
+  @Test func whatRunsOrIsDoneIsNotEdited() throws {
     let new = SpoolTests.jobFile("new")
     for (state, words) in [
       (JobState.running, "is running"), (.done, "is over already: done"),
-      (.failed, "is over already: failed"), (.cancelled, "is over already: cancelled"),
     ] {
       let spool = try spool()
       try spool.queue.move(1, from: .queued, to: state)

@@ -42,6 +42,50 @@ import Testing
     #expect(output.contains("for all 7"))
   }
 
+  /// 200 steps of a small network, or a preview of 16 images at 50 steps after each of these.
+  @Test func previewsAndScoresAreCountedAsTime() throws {
+    func seconds(_ training: JSONObject, _ holdout: JSONValue? = nil) throws -> (Double, String) {
+      var job = try #require(self.training(blocks: 1, of: 32).object)
+      job["training"] = .object(training)
+      job["holdout"] = holdout
+      let output = try ddpmctl("validate", bench.file(.object(job))).output
+      let words = try #require(output.firstMatch(of: /a step, (?:(\d+) min )?(\d+) s for/)).output
+      return (Double(words.1 ?? "0")! * 60 + Double(words.2)!, output)
+    }
+    let plain = try seconds(["batch_size": 1, "steps": 200])
+    let drawn = try seconds(["batch_size": 1, "steps": 200, "preview_every": 1])
+    #expect(drawn.0 > 10 * plain.0)
+    #expect(drawn.1.contains("for all 200 with 200 previews\n"))
+    let scored = try seconds(
+      ["batch_size": 1, "steps": 200], ["images": 2, "bank": 4096, "every": 30])
+    #expect(scored.1.contains("for all 200 with 7 held-out scores\n"))
+    #expect(scored.0 > plain.0)
+  }
+
+  /// The preset's buffers take 1.2 GiB for certain, its activations some more.
+  @Test func aMemoryLimitBelowTheNeedIsNamedBeforeTheJobRuns() throws {
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    func file(_ limit: JSONValue) throws -> String {
+      var job = try #require(Bench.job(named: "x", kind: "train").object)
+      job["queue"] = ["memory_limit": limit]
+      return try bench.file(.object(job))
+    }
+    let low = try file("1 GiB")
+    for command in ["validate", "submit"] {
+      let (output, errors, code) = try ddpmctl(command, low)
+      #expect(code == 65 && output == "")
+      #expect(errors.hasPrefix("\(command == "submit" ? "ddpmctl: " : "")\(low): the network has"))
+      #expect(
+        errors.contains("and its memory_limit allows 1.0 GiB; raise $.queue.memory_limit, or lower"))
+    }
+    let close = try ddpmctl("submit", file("1230 MiB"))
+    #expect(close.code == 0 && close.output == "1\n")
+    #expect(
+      close.errors.hasPrefix("warning: it takes about 1.2 GiB of memory, and its memory_limit"))
+    #expect(try !ddpmctl("submit", file("4 GiB")).errors.contains("its memory_limit"))
+  }
+
   /// Some terabytes.
   @Test func validateDoubtsWhatCannotFit() throws {
     let (_, errors, code) = try ddpmctl("validate", bench.file(training(blocks: 10, of: 16384)))

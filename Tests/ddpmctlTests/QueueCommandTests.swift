@@ -165,6 +165,26 @@ import Testing
     #expect(refused.code == 1 && refused.errors.contains("there is no job 7"))
   }
 
+  @Test func aKeyOfAFailedJobIsSet() throws {
+    try bench.admit("a", .failed, reason: "no memory")
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    let words = ["edit", "a", "--set", "queue.memory_limit=4GiB", "--set", "seed=7"]
+    #expect(
+      try bench.run(words).errors
+        == "sample a (job 1) is changed; run it again with: ddpmctl retry 1\n")
+    let spec = try #require(try SpoolReader(bench.layout).job(1)?.envelope?.spec)
+    #expect(spec.seed == 7 && spec.queue.memoryLimit == 4 << 30)
+    #expect(try ddpmctl("show", "a").output.contains("failed: no memory"))
+    #expect(try ddpmctl("retry", "a").errors == "sample a (job 1) runs when there is room\n")
+    let wrong = try ddpmctl("edit", "a", "--set", "cuont=7")
+    #expect(wrong.code == 65)
+    #expect(wrong.errors == "ddpmctl: job 1: $: unknown key \"cuont\"; did you mean \"count\"?\n")
+    for wrong in ["count", "=3", "a..b=1"] {
+      #expect(try ddpmctl("edit", "a", "--set", wrong).code == 64)
+    }
+  }
+
   @Test func aTrainJobIsExtended() throws {
     try bench.admit("a", kind: "train", .done)
     let daemon = try AdmittingDaemon(bench)

@@ -23,8 +23,10 @@ struct Submit: ParsableCommand {
   var file: String
 
   func run() throws {
-    let file = try JobFile(file, options: queue)
+    let file = try JobFile(file, changing: queue.applied)
+    let cost = try file.cost()
     try spool.createSpool()
+    if let warning = cost?.warning { say("warning: \(warning)") }
     for sentence in file.missingFiles { say("warning: \(sentence)") }
     if let (key, model) = file.model, let doubt = try spool.doubt(about: model) {
       say("warning: \(key).job: \(doubt); the job fails unless that changes before it runs")

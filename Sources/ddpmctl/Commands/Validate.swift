@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Jobs
 import StrictJSON
 
@@ -22,6 +21,7 @@ struct Validate: ParsableCommand {
     for path in files {
       do {
         let file = try JobFile(path)
+        let cost = try file.cost()
         if json {
           let specs = try file.array.map { array in
             JSONValue.array(try (0..<array.count).map { try array.spec(of: $0).json })
@@ -34,12 +34,8 @@ struct Validate: ParsableCommand {
         } else {
           print("\(file.name): a good \(file.spec.kind) job, \(file.spec.name)")
         }
-        if case .train(let train) = file.spec.work,
-          let cost = TrainingCost(
-            of: train, threads: sysconf(Int32(_SC_NPROCESSORS_ONLN)),
-            memoryLimit: file.spec.queue.memoryLimit)
-        {
-          if !json { print("\(file.name): \(file.array == nil ? "it" : "the first") \(cost.text)") }
+        if let cost {
+          if !json { print("\(file.name): \(file.array == nil ? "it" : "the first") \(cost.text())") }
           if let warning = cost.warning { say("\(file.name): warning: \(warning)") }
         }
         for sentence in file.missingFiles { say("\(file.name): warning: \(sentence)") }

@@ -1,14 +1,14 @@
-/// Whether a job can fit into the machine's memory at all, asked before any of it is taken: an
+/// Whether work with a network can fit into memory at all, asked before any of it is taken: an
 /// allocation that fails ends the process, and would end it again in every later run.
 ///
-/// Only what the job certainly needs is counted, its flat buffers over the network's parameters;
-/// activations and images come on top. Swap space is not memory: every step walks over all of it.
+/// Only what is certainly needed is counted, flat buffers over the network's parameters;
+/// activations and images come on top (`MemoryEstimate`). Swap space is not memory: every step
+/// walks over all of it.
 
-import Models
-import Training
+public import Models
 
-/// The least memory that a job's network takes.
-struct MemoryNeed {
+/// The least memory that work with a network takes.
+public struct MemoryNeed {
   /// What the network is used for, with the fields that decide how much that takes.
   private enum Use {
     case training(shards: Int)
@@ -21,17 +21,19 @@ struct MemoryNeed {
   private let bytes: Double
 
   /// Training `unet`.
-  init(training unet: UNet, averaging: Bool, shards: Int) {
+  public init(training unet: UNet, averaging: Bool, shards: Int) {
     self.init(
       .training(shards: shards), unet,
       buffers: MemoryEstimate.trainingBuffers(averaging: averaging, shards: shards))
   }
 
   /// Drawing samples with `unet`: its weights.
-  init(sampling unet: UNet) { self.init(.sampling, unet, buffers: 1) }
+  public init(sampling unet: UNet) { self.init(.sampling, unet, buffers: 1) }
 
   /// Evaluating so many sets of weights of `unet`.
-  init(evaluating unet: UNet, models: Int) { self.init(.evaluating, unet, buffers: models) }
+  public init(evaluating unet: UNet, models: Int) {
+    self.init(.evaluating, unet, buffers: models)
+  }
 
   private init(_ use: Use, _ unet: UNet, buffers: Int) {
     self.use = use
@@ -39,9 +41,9 @@ struct MemoryNeed {
     bytes = Double(parameters) * Double(buffers * MemoryLayout<Float>.size)
   }
 
-  /// Fails the job if it cannot fit.
-  func check(against limit: MemoryLimit) throws(JobFailure) {
-    guard bytes > limit.bytes else { return }
+  /// Why it cannot fit, in a sentence that ends in what to do about it; nil if it may.
+  public func refusal(by limit: MemoryLimit) -> String? {
+    guard bytes > limit.bytes else { return nil }
     let network =
       "the network has \(parameters) parameters and needs at least \(MemoryLimit.text(bytes))"
     let (purpose, remedy) =
@@ -55,6 +57,7 @@ struct MemoryNeed {
       case .sampling: ("to draw samples", "draw them on a larger machine")
       case .evaluating: ("to be evaluated", "evaluate one of $.weights, or on a larger machine")
       }
-    throw .failed(reason: "\(network) of memory \(purpose), and \(limit); \(remedy)")
+    return "\(network) of memory \(purpose), and \(limit); "
+      + (limit.isOwn ? "raise $.queue.memory_limit, or " : "") + remedy
   }
 }

@@ -1,0 +1,10 @@
+import Jobs
+import Training
+
+extension MemoryNeed {
+  /// Fails the job if it cannot fit into what it may have.
+  func check(in context: JobContext) throws(JobFailure) {
+    guard let reason = refusal(by: context.memory) else { return }
+    throw .failed(reason: reason + (context.memory.isOwn ? MemoryCap.advice(context.directory.path) : ""))
+  }
+}
