@@ -171,7 +171,7 @@ let package = Package(
     tests(
       "ddpmctl",
       imports: [
-        "Spool", "Jobs", "Models", "ModelFiles", "ModelConfig", "TensorFiles", "Images",
+        "Spool", "Jobs", "Training", "Models", "ModelFiles", "ModelConfig", "TensorFiles", "Images",
         "StrictJSON", "DurableIO", arguments,
       ]),
     // Power cuts and faults at every moment in the life of a spool, from ddpmctl to the worker.

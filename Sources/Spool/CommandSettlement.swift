@@ -145,7 +145,6 @@ extension QueueEntry {
   /// - isAnew: Whether the job had ended, and its time limit begins anew.
   mutating func makeReady(isAnew: Bool) {
     if isAnew {
-      attempt += 1
       secondsRun = 0
       ended = nil
       timedOut = false

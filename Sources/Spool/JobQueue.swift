@@ -43,7 +43,7 @@ public struct JobQueue: Sendable {
   /// The job's entry, if it is in `state`.
   public func entry(_ id: Int, in state: JobState) throws(SystemError) -> QueueEntry? {
     try readFileIfPresent(layout.queueEntry(id, state), limit: 1 << 20)
-      .map { QueueEntry(id: id, content: $0) }
+      .map { QueueEntry(id: id, content: $0, in: state) }
   }
 
   /// The job's state and entry; nil if it has none.
@@ -62,7 +62,7 @@ public struct JobQueue: Sendable {
 
   /// The entry that a job will have, if it is staged.
   func stagedEntry(_ id: Int) throws(SystemError) -> QueueEntry? {
-    try readFileIfPresent(staged(id)).map { QueueEntry(id: id, content: $0) }
+    try readFileIfPresent(staged(id)).map { QueueEntry(id: id, content: $0, in: .queued) }
   }
 
   /// Forgets the staged entry of a job.

@@ -5,8 +5,8 @@ public import StrictJSON
 public struct QueueEntry: Equatable, Sendable {
   /// The job.
   public let id: Int
-  /// The run of a worker that is under way or comes next, counted from 1.
-  public var attempt = 1
+  /// Runs of a worker that have begun, that which is under way included.
+  public var attempts = 0
   /// Jobs of higher priority start first.
   public var priority = 0
   /// The jobs that must have ended before this one starts, as far as that has not happened.
@@ -66,7 +66,7 @@ public struct QueueEntry: Equatable, Sendable {
 
   /// The content of the entry's file.
   public var json: JSONValue {
-    var object: JSONObject = ["attempt": .integer(attempt)]
+    var object: JSONObject = ["attempts": .integer(attempts)]
     if priority != 0 { object["priority"] = .integer(priority) }
     if !after.isEmpty {
       object["after"] = .array(
@@ -89,13 +89,17 @@ public struct QueueEntry: Equatable, Sendable {
   ///
   /// The job's state is the entry's place, so a content that cannot be read, which no crash
   /// leaves behind, costs the counters and says so, but never the job.
-  package init(id: Int, content: [UInt8]) {
+  ///
+  /// - state: the entry's place.
+  package init(id: Int, content: [UInt8], in state: JobState) {
     self.init(id: id)
     guard let json = try? JSONValue(parsing: content), json.object != nil else {
       reason = "the queue entry was damaged; its counters begin anew"
       return
     }
-    attempt = max(json["attempt"]?.int ?? 1, 1)
+    // Earlier versions counted the run that comes next as well.
+    let begun = json["attempt"]?.int.map { state == .running || state.isFinal ? $0 : $0 - 1 }
+    attempts = max(json["attempts"]?.int ?? begun ?? 0, 0)
     priority = json["priority"]?.int ?? 0
     after = (json["after"]?.array ?? []).compactMap { json in
       guard let job = json["job"]?.int,

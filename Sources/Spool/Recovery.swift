@@ -3,10 +3,10 @@ import Jobs
 
 /// Puts a spool in order when a daemon starts, whatever killed the one before.
 ///
-/// Admissions are finished; running jobs whose worker is gone go back to the queue with the next
-/// attempt, or to their end if it was reached; cancelled jobs that have no worker end, and those
-/// that are to be held are held. Can itself be killed anywhere and run again (an attempt may then
-/// be counted twice). Only the daemon that holds the spool's lock may use this.
+/// Admissions are finished; running jobs whose worker is gone go back to the queue, or to their end
+/// if it was reached; cancelled jobs that have no worker end, and those that are to be held are held.
+/// Can itself be killed anywhere and run again. Only the daemon that holds the spool's lock may use
+/// this.
 public struct Recovery: Sendable {
   /// What admission had left to do. The jobs it reports are in the queue like all others.
   public private(set) var admissions: [Admission.Outcome] = []
@@ -80,7 +80,6 @@ public struct Recovery: Sendable {
       try queue.move(entry, from: .running, to: .cancelled)
       cancelled.append(entry.id)
     } else {
-      entry.attempt += 1
       // If it is to be held, it is with the queued ones, below.
       try queue.move(entry, from: .running, to: .queued)
       requeued.append(entry)

@@ -13,7 +13,7 @@ public struct SpoolReader: Sendable {
     public let id: Int
     /// Its state.
     public let state: JobState
-    /// What the queue remembers of it: attempt, reason, a requested cancellation.
+    /// What the queue remembers of it: attempts, reason, a requested cancellation.
     public let entry: QueueEntry
     /// Who submitted what and when; nil if this version cannot read it.
     public let envelope: Envelope?

@@ -25,10 +25,10 @@ extension Supervisor {
       case .commanded(.job(let id, let command), by: _): events += event(command, id)
       case .commanded(.queue(let command), by: _): events.append(.paused(command == .pause))
       case .revived(let entry, let envelope, let command, by: _):
-        append(command == .retry ? .retried : .extended, to: entry.id, attempt: entry.attempt)
+        append(command == .retry ? .retried : .extended, to: entry.id, attempt: entry.attempts)
         events.append(.revived(summary(entry, envelope)))
       case .edited(let envelope, let entry, in: let state, by: _):
-        append(.edited, to: entry.id, attempt: entry.attempt)
+        append(.edited, to: entry.id, attempt: entry.attempts)
         // Of one that is over the scheduler hears when it is retried.
         if !state.isFinal {
           events.append(.edited(summary(entry, envelope), isHeld: state == .held))
@@ -52,7 +52,7 @@ extension Supervisor {
     case .hold: return [.holdRequested(id)]
     case .prioritize(let priority): return [.prioritized(id, priority)]
     case .release:
-      append(.released, to: id, attempt: (try? queue.find(id))?.entry.attempt ?? 0)
+      append(.released, to: id, attempt: (try? queue.find(id))?.entry.attempts ?? 0)
       return [.released(id)]
     case .remove:
       do {
@@ -65,7 +65,7 @@ extension Supervisor {
       }
       return []
     case .extend:
-      append(.extended, to: id, attempt: (try? queue.find(id))?.entry.attempt ?? 0)
+      append(.extended, to: id, attempt: (try? queue.find(id))?.entry.attempts ?? 0)
       return []
     case .retry, .edit: preconditionFailure("admission reports it as a job revived")
     }

@@ -33,8 +33,8 @@ extension Supervisor {
     for entry in recovery.requeued {
       say(
         .warning, "job \(entry.id) was running when the daemon died; it goes on", .crashed,
-        job: entry.id, attempt: entry.attempt - 1, state: .queued)
-      append(.crashed, to: entry.id, attempt: entry.attempt - 1, reason: "the daemon died")
+        job: entry.id, attempt: entry.attempts, state: .queued)
+      append(.crashed, to: entry.id, attempt: entry.attempts, reason: "the daemon died")
     }
     for (ids, end) in [
       (recovery.finished, JobEvent.Kind.finished), (recovery.cancelled, .cancelled),
@@ -42,7 +42,7 @@ extension Supervisor {
     ] {
       for id in ids {
         let found = try? queue.find(id)
-        let attempt = found?.entry.attempt ?? 0
+        let attempt = found?.entry.attempts ?? 0
         if let state = found?.state {
           say(end, of: id, "that was due when the daemon died", attempt: attempt, state: state)
         }
@@ -98,7 +98,6 @@ extension Supervisor {
           "it ran for as long as its time_limit allows; a retry lets it go on for as long again"
       case .cancelled: (target, event) = (.cancelled, .cancelled)
       }
-      if state == .running && !target.isFinal { next.attempt += 1 }
       if let run = runs[id], let began = next.started {
         next.endRun(at: began + run.duration)
       } else {
@@ -109,8 +108,8 @@ extension Supervisor {
       // Before the move: a daemon that dies here leaves a running job, which recovery looks after.
       if state == .running { setup.layout.jobDirectory(id).removeTemporaries() }
       try queue.move(next, from: state, to: target)
-      append(event, to: id, attempt: entry.attempt, reason: next.reason, logLines: logLines)
-      say(event, of: id, next.reason, attempt: entry.attempt, state: target)
+      append(event, to: id, attempt: entry.attempts, reason: next.reason, logLines: logLines)
+      say(event, of: id, next.reason, attempt: entry.attempts, state: target)
       troubled.remove("job \(id)")
       runs[id] = nil
       return [.recorded(id)]
@@ -141,7 +140,7 @@ extension Supervisor {
 
   func noteCancellation(_ id: Int) {
     let entry = (try? queue.entry(id, in: .running)) ?? QueueEntry(id: id)
-    append(.cancelling, to: id, attempt: entry.attempt)
+    append(.cancelling, to: id, attempt: entry.attempts)
   }
 
   func saveProgress(_ id: Int, _ progress: Progress) {

@@ -18,6 +18,8 @@ extension Supervisor {
       entry.notBefore = nil
       entry.reason = nil
       entry.after = []
+      // What a crash kept from getting to `running` was counted then.
+      if found.started == nil { entry.attempts += 1 }
       entry.started = .now()
       try queue.move(entry, from: state, to: .running)
       let threads = setup.configuration.mostThreads(processors: setup.processors)
@@ -32,18 +34,29 @@ extension Supervisor {
         executable: setup.worker, arguments: arguments,
         environment: try workerEnvironment(), directory: directory.path, log: directory.log)
       runs[id] = Run(
-        logStart: LogTail.size(of: directory.log), attempt: entry.attempt, started: .now())
+        logStart: LogTail.size(of: directory.log), attempt: entry.attempts, started: .now())
       let worker = try WorkerProcess(request)
       workers[id] = worker
-      append(.started, to: id, attempt: entry.attempt)
+      append(.started, to: id, attempt: entry.attempts)
       say(
-        .info, "job \(id) started: attempt \(entry.attempt), process \(worker.processID)", .started,
-        job: id, attempt: entry.attempt, state: .running)
+        .info, "job \(id) started: attempt \(entry.attempts), process \(worker.processID)",
+        .started,
+        job: id, attempt: entry.attempts, state: .running)
       return []
     } catch {
       say(.error, "job \(id) cannot be started: \(error)", .trouble, job: id)
+      takeBackRun(id)
       return [.startFailed(id, reason: error.description)]
     }
+  }
+
+  /// Has a run that did not begin not count. If that fails as well, it does.
+  private func takeBackRun(_ id: Int) {
+    runs[id] = nil
+    guard let (state, found) = try? queue.find(id), found.started != nil else { return }
+    var entry = found
+    (entry.attempts, entry.started) = (found.attempts - 1, nil)
+    try? queue.update(entry, in: state)
   }
 
   /// Passes on what the job's worker has said.

@@ -7,6 +7,10 @@ public struct StepTime {
   /// Seconds in which one thread predicts for one image, nearly.
   public let prediction: Double
 
+  package init(step: Double, prediction: Double) {
+    (self.step, self.prediction) = (step, prediction)
+  }
+
   /// Measures a pass on one thread, which is spread over the batch of `recipe` and the threads.
   /// Takes the memory of two sets of weights and a pass.
   public init(

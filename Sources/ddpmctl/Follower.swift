@@ -107,7 +107,7 @@ struct Follower {
   }
 
   private mutating func show(_ view: JobView) {
-    let attempt = view.job.entry.attempt > 1 ? ", attempt \(view.job.entry.attempt)" : ""
+    let attempt = view.job.entry.attempts > 1 ? ", attempt \(view.job.entry.attempts)" : ""
     if view.job.state != .running || !hasDaemon {
       line.show("\(view.title): \(hasDaemon ? view.stateText + attempt : "waiting for ddpmd")")
     } else if let progress = view.progressLine {

@@ -117,7 +117,7 @@ struct JobView {
       "timed_out": .bool(job.entry.timedOut),
       "hold_requested": .bool(job.entry.holdRequested),
       "priority": .integer(job.entry.priority),
-      "attempt": .integer(job.entry.attempt),
+      "attempt": .integer(job.entry.attempts),
       "seconds_run": .double(job.entry.secondsRun),
       "ended": (job.entry.ended?.description).map { .string($0) } ?? nil,
       "reason": (job.state.isFinal ? job.entry.reason : explanation).map { .string($0) } ?? nil,

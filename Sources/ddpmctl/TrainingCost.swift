@@ -41,11 +41,7 @@ struct TrainingCost {
     let time = StepTime(
       measuring: unet, recipe, recomputing: spec.training.activationCheckpointing,
       threads: threads)
-    let (previews, scores) = (spec.training.previews, spec.holdout?.scores(in: spec.training) ?? 0)
-    let seconds =
-      Double(spec.training.steps) * time.step
-      + time.prediction / Double(threads)
-      * Double(previews * previewPredictions + scores * scorePredictions)
+    let seconds = seconds(time)
     func counted(_ count: Int, _ noun: String) -> String? {
       count > 0 ? "\(count) \(noun)\(count == 1 ? "" : "s")" : nil
     }
@@ -55,6 +51,16 @@ struct TrainingCost {
       + " machine about \(significant(time.step, digits: 2)) s a step, \(durationText(seconds: seconds))"
       + " for all \(spec.training.steps)"
       + (more.isEmpty ? "" : " with \(more.joined(separator: " and "))")
+  }
+
+  private var previews: Int { spec.training.previews }
+  private var scores: Int { spec.holdout?.scores(in: spec.training) ?? 0 }
+
+  /// Seconds for all steps, previews and scores.
+  func seconds(_ time: StepTime) -> Double {
+    Double(spec.training.steps) * time.step
+      + Double(previews * previewPredictions + scores * scorePredictions) * time.prediction
+      / Double(threads)
   }
 
   /// Predictions for one image that a preview takes.

@@ -56,8 +56,8 @@ private func readEnvelope(_ bytes: [UInt8]) {
 
 /// The small files of state, and the lines that come from workers.
 private func readState(_ text: String) {
-  let entry = QueueEntry(id: 1, content: Array(text.utf8))
-  let written = QueueEntry(id: 1, content: Array(entry.json.serialized().utf8))
+  let entry = QueueEntry(id: 1, content: Array(text.utf8), in: .queued)
+  let written = QueueEntry(id: 1, content: Array(entry.json.serialized().utf8), in: .queued)
   precondition(written == entry, "a written queue entry reads differently")
   _ = JobEvent(line: text)
   _ = WorkerMessage(line: text)

@@ -48,7 +48,7 @@ import Testing
     try spool.drop("a.json", jobFile("a"))
     try spool.startDaemon()
     var entry = try #require(try spool.queue.entry(1, in: .queued))
-    entry.attempt = 7
+    entry.attempts = 7
     let plan = FaultPlan()
     try Syscalls.$fileSystem.withValue(plan) {
       try spool.queue.move(entry, from: .queued, to: .queued)
@@ -84,7 +84,7 @@ import Testing
     var old = QueueEntry(id: 5)
     old.reason = "waiting"
     var new = QueueEntry(id: 5)
-    new.attempt = 2
+    new.attempts = 2
     new.crashes = 1
     new.resumedAt = 40
     new.notBefore = Timestamp(milliseconds: 1_900_000_000_123)
@@ -114,13 +114,22 @@ import Testing
     #expect(index >= 10)
   }
 
-  @Test(arguments: ["", "{", "[]", "\u{0}\u{0}", #"{"attempt": "x", "crashes": -1}"#])
+  /// Daemons before this one wrote the number of the run that is under way or comes next.
+  @Test(arguments: JobState.allCases)
+  func runsOfAnEarlierVersionAreCounted(state: JobState) throws {
+    let spool = try TestSpool()
+    try AtomicFile.write(#"{"attempt": 3}"#, to: spool.layout.queueEntry(7, state))
+    let begun = state == .running || state.isFinal ? 3 : 2
+    #expect(try spool.queue.find(7)?.entry.attempts == begun)
+  }
+
+  @Test(arguments: ["", "{", "[]", "\u{0}\u{0}", #"{"attempts": "x", "crashes": -1}"#])
   func aDamagedEntryCostsTheCountersButNotTheJob(content: String) throws {
     let spool = try TestSpool()
     try AtomicFile.write(content, to: spool.layout.queueEntry(7, .held))
     let found = try #require(try spool.queue.find(7))
     #expect(found.state == .held)
-    #expect(found.entry.attempt == 1)
+    #expect(found.entry.attempts == 0)
     #expect(found.entry.crashes == 0)
     if !content.contains("attempt") {
       #expect(found.entry.reason?.contains("damaged") == true)

@@ -23,7 +23,38 @@ import Testing
     await daemon.stop()
     #expect(
       try spool.history(id) == [.admitted, .started, .held, .released, .started, .finished])
-    #expect(try spool.job(id)?.entry.attempt == 2)
+    #expect(try spool.job(id)?.entry.attempts == 2)
+  }
+
+  /// Only what began counts.
+  @Test func aJobThatNeverRanHasNoAttempts() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let daemon = try TestDaemon(spool)
+    let id = try await spool.submitJob(queue: #"{"hold": true}"#)
+    try await spool.command("cancel", id)
+    try await spool.waitFor(id, .cancelled)
+    #expect(try spool.job(id)?.entry.attempts == 0)
+    try await spool.command("retry", id)
+    try await spool.waitFor(id, .done)
+    await daemon.stop()
+    #expect(try spool.job(id)?.entry.attempts == 1)
+    #expect(
+      try spool.history(id) == [.admitted, .cancelled, .retried, .started, .finished])
+    #expect(try SpoolReader(spool.layout).events(of: id).map(\.attempt) == [0, 0, 0, 1, 1])
+  }
+
+  @Test func aRunThatCannotBeginIsNone() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    try #require(chmod(spool.worker, 0o600) == 0)
+    let daemon = try TestDaemon(spool)
+    let id = try await spool.submitJob()
+    try await until("the job is deferred") { try spool.history(id).contains(.deferred) }
+    try #require(chmod(spool.worker, 0o700) == 0)
+    try await spool.waitFor(id, .done)
+    await daemon.stop()
+    #expect(try spool.job(id)?.entry.attempts == 1)
+    let runs = try SpoolReader(spool.layout).events(of: id).filter { $0.kind == .started }
+    #expect(runs.map(\.attempt) == [1])
   }
 
   @Test func aFailedJobIsTriedAgain() async throws {

@@ -4,6 +4,9 @@ import Jobs
 import Spool
 import StrictJSON
 import Testing
+import Training
+
+@testable import ddpmctl
 
 /// The real program on a real spool, with and without a daemon.
 @Suite(.timeLimit(.minutes(1))) struct CommandLineTests {
@@ -42,24 +45,26 @@ import Testing
     #expect(output.contains("for all 7"))
   }
 
-  /// 200 steps of a small network, or a preview of 16 images at 50 steps after each of these.
+  /// 200 steps, with a preview of 16 images in 50 steps after every 20th; held-out scores of 4096
+  /// triples, of both sets of weights, after every 30th and the last.
   @Test func previewsAndScoresAreCountedAsTime() throws {
-    func seconds(_ training: JSONObject, _ holdout: JSONValue? = nil) throws -> (Double, String) {
+    func train(_ training: JSONObject, _ holdout: JSONValue? = nil) throws -> JSONValue {
       var job = try #require(self.training(blocks: 1, of: 32).object)
-      job["training"] = .object(training)
+      job["training"] = .object(
+        JSONObject(training.members + [("batch_size", 1), ("steps", 200), ("threads", 1)]))
       job["holdout"] = holdout
-      let output = try ddpmctl("validate", bench.file(.object(job))).output
-      let words = try #require(output.firstMatch(of: /a step, (?:(\d+) min )?(\d+) s for/)).output
-      return (Double(words.1 ?? "0")! * 60 + Double(words.2)!, output)
+      return .object(job)
     }
-    let plain = try seconds(["batch_size": 1, "steps": 200])
-    let drawn = try seconds(["batch_size": 1, "steps": 200, "preview_every": 1])
-    #expect(drawn.0 > 10 * plain.0)
-    #expect(drawn.1.contains("for all 200 with 200 previews\n"))
-    let scored = try seconds(
-      ["batch_size": 1, "steps": 200], ["images": 2, "bank": 4096, "every": 30])
-    #expect(scored.1.contains("for all 200 with 7 held-out scores\n"))
-    #expect(scored.0 > plain.0)
+    let scored = try train([:], ["images": 2, "bank": 4096, "every": 30])
+    for (job, seconds, words) in [
+      (try train([:]), 400.0, "for all 200\n"),
+      (try train(["preview_every": 20]), 400 + 10 * 16 * 50 * 0.5, "200 with 10 previews\n"),
+      (scored, 400 + 7 * 2 * 4096 * 0.5, "200 with 7 held-out scores\n"),
+    ] {
+      let cost = try #require(TrainingCost(of: JobSpec(json: job)))
+      #expect(cost.seconds(StepTime(step: 2, prediction: 0.5)) == seconds)
+      #expect(try ddpmctl("validate", bench.file(job)).output.hasSuffix(words))
+    }
   }
 
   /// The preset's buffers take 1.2 GiB for certain, its activations some more.
@@ -77,7 +82,8 @@ import Testing
       #expect(code == 65 && output == "")
       #expect(errors.hasPrefix("\(command == "submit" ? "ddpmctl: " : "")\(low): the network has"))
       #expect(
-        errors.contains("and its memory_limit allows 1.0 GiB; raise $.queue.memory_limit, or lower"))
+        errors.contains("and its memory_limit allows 1.0 GiB; raise $.queue.memory_limit, or lower")
+      )
     }
     let close = try ddpmctl("submit", file("1230 MiB"))
     #expect(close.code == 0 && close.output == "1\n")

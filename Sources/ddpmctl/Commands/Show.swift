@@ -49,7 +49,7 @@ struct Show: ParsableCommand {
     }
     if view.job.entry.priority != 0 { rows.append(["Priority", "\(view.job.entry.priority)"]) }
     if events.contains(where: { $0.kind == .started }) {
-      rows.append(["Attempt", "\(view.job.entry.attempt)"])
+      rows.append(["Attempt", "\(view.job.entry.attempts)"])
     }
     if let amendment = view.job.amendment {
       rows.append(["Extended", "to \(amendment.steps) steps"])

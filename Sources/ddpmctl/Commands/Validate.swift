@@ -35,7 +35,9 @@ struct Validate: ParsableCommand {
           print("\(file.name): a good \(file.spec.kind) job, \(file.spec.name)")
         }
         if let cost {
-          if !json { print("\(file.name): \(file.array == nil ? "it" : "the first") \(cost.text())") }
+          if !json {
+            print("\(file.name): \(file.array == nil ? "it" : "the first") \(cost.text())")
+          }
           if let warning = cost.warning { say("\(file.name): warning: \(warning)") }
         }
         for sentence in file.missingFiles { say("\(file.name): warning: \(sentence)") }
