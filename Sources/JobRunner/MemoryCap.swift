@@ -30,7 +30,8 @@ public enum MemoryCap {
   /// - messages: the descriptor on which the daemon hears of it.
   /// - log: takes a line without its newline.
   public static func enforce(
-    _ bytes: Int, job: String, threads: Int, messages: Int32, log: @escaping @Sendable (String) -> Void
+    _ bytes: Int, job: String, threads: Int, messages: Int32,
+    log: @escaping @Sendable (String) -> Void
   ) {
     var limits = rlimit()
     guard unsafe getrlimit(dataLimit, &limits) == 0 else { return }

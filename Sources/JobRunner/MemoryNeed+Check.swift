@@ -5,6 +5,7 @@ extension MemoryNeed {
   /// Fails the job if it cannot fit into what it may have.
   func check(in context: JobContext) throws(JobFailure) {
     guard let reason = refusal(by: context.memory) else { return }
-    throw .failed(reason: reason + (context.memory.isOwn ? MemoryCap.advice(context.directory.path) : ""))
+    let advice = context.memory.isOwn ? MemoryCap.advice(context.directory.path) : ""
+    throw .failed(reason: reason + advice)
   }
 }

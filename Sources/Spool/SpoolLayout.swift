@@ -11,7 +11,7 @@ public import Jobs
 ///     STATE/queue/QUEUESTATE/ID    the job's queue entry; its state is the directory it is in
 ///     STATE/removing/ID            the entry of a job that is being cleared away
 ///     STATE/jobs/ID/               everything about the job itself
-///     STATE/receipts/TOKEN         the number of the job that came as drop/submit-TOKEN.json
+///     STATE/receipts/TOKEN         the number of the job that came as drop/submit-TOKEN.json, or of the command
 ///     STATE/keys/USER:KEY          the number of the job that the user submitted with that key
 ///     STATE/paused                 who has paused the queue, and when, if it is paused
 ///     STATE/highest-id             the highest number ever given to a job

@@ -76,9 +76,12 @@ public struct SpoolReader: Sendable {
     }
   }
 
-  /// How many files were refused.
+  /// How many files were refused, but for commands whose givers were told at once.
   public func rejectedFiles() throws(SystemError) -> Int {
-    try Directory.names(in: layout.rejected).count { $0.hasSuffix(".reason") }
+    try Directory.names(in: layout.rejected).count { name in
+      name.hasSuffix(".reason")
+        && Submission.Token(fileName: String(name.dropLast(7)))?.isCommand != true
+    }
   }
 
   /// The process id of the daemon that serves the spool now; nil if there is none.

@@ -1,5 +1,7 @@
 public import DurableIO
 import Glibc
+public import Jobs
+import StrictJSON
 
 /// Putting a job or a command into the spool, and learning what became of it; for programs.
 ///
@@ -10,6 +12,8 @@ public enum Submission {
   public struct Token: Hashable, Sendable, CustomStringConvertible {
     /// The digits.
     public let description: String
+    /// Whether a command was submitted.
+    public private(set) var isCommand = false
 
     /// A token of somebody's own; nil unless it is 32 lower-case hexadecimal digits.
     public init?(_ text: some StringProtocol) {
@@ -21,18 +25,23 @@ public enum Submission {
 
     /// The token in the name of a submission's file; nil for any other file.
     public init?(fileName: String) {
-      guard fileName.hasPrefix("submit-"), fileName.hasSuffix(".json") else { return nil }
-      self.init(fileName.dropFirst(7).dropLast(5))
+      let parts = fileName.split(separator: "-", maxSplits: 1)
+      guard parts.count == 2, parts[0] == "submit" || parts[0] == "command",
+        parts[1].hasSuffix(".json")
+      else { return nil }
+      self.init(parts[1].dropLast(5))
+      isCommand = parts[0] == "command"
     }
 
-    static func random() -> Token {
+    static func random(isCommand: Bool) -> Token {
       let digits = (0..<32).map { _ in String(Int.random(in: 0..<16), radix: 16) }
-      guard let token = Token(digits.joined()) else { preconditionFailure("32 digits are a token") }
+      guard var token = Token(digits.joined()) else { preconditionFailure("32 digits are a token") }
+      token.isCommand = isCommand
       return token
     }
 
     /// The name of the submission's file in `drop/`.
-    public var fileName: String { "submit-\(self).json" }
+    public var fileName: String { "\(isCommand ? "command" : "submit")-\(self).json" }
 
     func receipt(in layout: SpoolLayout) -> String { "\(layout.receipts)/\(self)" }
   }
@@ -50,11 +59,24 @@ public enum Submission {
     case rejected(reason: String)
   }
 
-  /// Hands `bytes`, the content of a job or command file, to the spool, durably.
+  /// Hands `bytes`, the content of a job file, to the spool, durably.
   public static func submit(
     _ bytes: [UInt8], to layout: SpoolLayout
   ) throws(SystemError) -> Token {
-    let token = Token.random()
+    try submit(bytes, as: .random(isCommand: false), to: layout)
+  }
+
+  /// Hands a command to the spool, durably.
+  public static func submit(
+    _ command: Command, to layout: SpoolLayout
+  ) throws(SystemError) -> Token {
+    let file = command.json.serialized() + "\n"
+    return try submit(Array(file.utf8), as: .random(isCommand: true), to: layout)
+  }
+
+  private static func submit(
+    _ bytes: [UInt8], as token: Token, to layout: SpoolLayout
+  ) throws(SystemError) -> Token {
     let path = layout.drop + "/" + token.fileName
     let temporary = layout.drop + "/." + token.fileName
     do {

@@ -14,9 +14,10 @@ struct NetworkOptions: ParsableArguments {
   /// The network's architecture.
   func architecture() throws -> UNetConfig {
     if let config { return try UNetConfig(json: JSONValue(parsing: readFile(config))) }
-    guard let preset = Preset(rawValue: preset) else {
-      throw ValidationError("--preset is one of \(Preset.allCases.map(\.rawValue))")
-    }
-    return preset.unet
+    if let preset = Preset(rawValue: preset) { return preset.unet }
+    let names = Preset.allCases.map(\.rawValue)
+    let meant = nearest(to: preset, among: names).map { "; did you mean \"\($0)\"?" }
+    throw ValidationError(
+      "--preset \(preset): allowed is \(names.joined(separator: ", "))\(meant ?? "")")
   }
 }

@@ -15,7 +15,7 @@ struct ProfileBenchmark: ParsableCommand {
   @Option(help: "Images in a pass.")
   var images = 8
 
-  @Option(name: .customLong("repeat"), help: "Passes that are added up.")
+  @Option(name: .customLong("repeat"), help: "Passes, of which the medians are shown.")
   var repetitions = 5
 
   @Flag(help: "A line for each shape, not for each kind.")
@@ -34,33 +34,48 @@ struct ProfileBenchmark: ParsableCommand {
     show("training", measure { passes.train($0) })
   }
 
-  /// The profile of the repetitions after one pass to warm up, and their whole time.
-  private func measure(_ pass: (Profile) -> Void) -> (Profile, seconds: Double) {
+  /// The profiles of the repetitions after one pass to warm up, each with its whole time.
+  private func measure(_ pass: (Profile) -> Void) -> [(profile: Profile, seconds: Double)] {
     pass(Profile())
-    let profile = Profile()
-    let time = ContinuousClock().measure { for _ in 0..<repetitions { pass(profile) } }
-    return (profile, time / .seconds(1))
+    return (0..<repetitions).map { _ in
+      let profile = Profile()
+      return (profile, ContinuousClock().measure { pass(profile) } / .seconds(1))
+    }
   }
 
-  private func show(_ title: String, _ measured: (profile: Profile, seconds: Double)) {
-    let milliseconds = 1000 / Double(repetitions * images)
-    print("\n\(title): \(rounded(measured.seconds * milliseconds, 2)) ms an image")
-    var rows: [String: (seconds: Double, operations: Double)] = [:]
-    for (operation, entry) in measured.profile.entries {
-      let row = shapes ? operation.description : operation.kindDescription
-      rows[row, default: (0, 0)].seconds += entry.seconds
-      rows[row, default: (0, 0)].operations += operation.flops * Double(entry.calls)
+  /// Shows the medians of the passes, each row's own: one that was interrupted does not count.
+  private func show(_ title: String, _ passes: [(profile: Profile, seconds: Double)]) {
+    let milliseconds = 1000 / Double(images)
+    let whole = median(passes.map(\.seconds))
+    print("\n\(title): \(rounded(whole * milliseconds, 2)) ms an image")
+    var rows: [String: (seconds: [Double], operations: Double)] = [:]
+    for pass in passes {
+      var seconds = ["everything else": pass.seconds]
+      var operations: [String: Double] = [:]
+      for (operation, entry) in pass.profile.entries {
+        let row = shapes ? operation.description : operation.kindDescription
+        seconds[row, default: 0] += entry.seconds
+        seconds["everything else", default: 0] -= entry.seconds
+        operations[row, default: 0] += operation.flops * Double(entry.calls)
+      }
+      for (row, seconds) in seconds {
+        rows[row, default: ([], 0)].seconds.append(seconds)
+        rows[row]?.operations = operations[row] ?? 0
+      }
     }
-    let known = rows.values.reduce(0) { $0 + $1.seconds }
-    rows["everything else"] = (measured.seconds - known, 0)
-    for (name, row) in rows.sorted(by: { $0.value.seconds > $1.value.seconds }) {
-      let share = rounded(100 * row.seconds / measured.seconds, 1)
-      let speed =
-        row.operations > 0 ? "\(Int(row.operations / row.seconds / 1e9)) GFLOP/s" : ""
+    let medians = rows.map { (name: $0, seconds: median($1.seconds), operations: $1.operations) }
+    for row in medians.sorted(by: { $0.seconds > $1.seconds }) {
+      let share = rounded(100 * row.seconds / whole, 1)
+      let speed = row.operations > 0 ? "\(Int(row.operations / row.seconds / 1e9)) GFLOP/s" : ""
       print(
         padded("\(rounded(row.seconds * milliseconds, 3)) ms", 12) + padded("\(share) %", 9)
-          + padded(speed, 14) + "  " + name)
+          + padded(speed, 14) + "  " + row.name)
     }
+  }
+
+  private func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
   }
 
   private func rounded(_ value: Double, _ digits: Int) -> Double {

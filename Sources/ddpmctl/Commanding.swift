@@ -1,7 +1,6 @@
 import DurableIO
 import Jobs
 import Spool
-import StrictJSON
 
 /// Puts commands about jobs into the spool.
 extension SpoolOptions {
@@ -10,33 +9,31 @@ extension SpoolOptions {
   /// - what: What was refused, if it was: "cancellation".
   /// - candidate: Which of several jobs with one name are meant rather than others, and which of a
   ///   range are meant at all.
-  /// - isPointless: Why a job need not be commanded so, in a sentence.
+  /// - objection: Why a job is not commanded so.
   /// - outcome: What is said once the command is accepted.
   func give(
     _ command: JobCommand, to jobs: [JobSelection], what: String,
     preferring candidate: (SpoolReader.Job) -> Bool,
-    unless isPointless: (JobView) -> String? = { _ in nil }, outcome: (JobView) -> String
+    unless objection: (JobView) -> Objection? = { _ in nil }, outcome: (JobView) -> String
   ) throws {
     let interrupt = Interrupt()
-    // All are looked up before any is commanded.
+    var refusals: [Refusal] = []
+    // All are looked up before any is commanded; what is impossible for one does not keep others.
     let views = try jobs.flatMap {
-      try self.jobs($0, preferring: candidate, unless: isPointless)
+      try self.jobs(
+        $0, preferring: candidate, unless: objection, refuse: { refusals.append($0) })
     }
     // The daemon takes in many commands as fast as one.
-    let given = try views.map { view in
-      let file = Command.job(view.id, command).json.serialized() + "\n"
-      return (view, try submit(Array(file.utf8)))
-    }
-    var refusal: Refusal?
+    let given = try views.map { ($0, try submit(.job($0.id, command))) }
     for (view, token) in given {
       do {
         _ = try decision(on: token, what: what, interrupt)
         say(outcome(view))
       } catch let error as Refusal {
-        if let refusal { say(refusal.message) }
-        refusal = error
+        refusals.append(error)
       }
     }
-    if let refusal { throw refusal }
+    for refusal in refusals.dropLast() { say(refusal.message) }
+    if let refusal = refusals.last { throw refusal }
   }
 }

@@ -12,12 +12,14 @@ struct Ddpmctl: ParsableCommand {
     commandName: "ddpmctl",
     abstract: "Submit jobs to ddpmd and follow them.",
     discussion: """
-      JOB is a job's number or name; of several jobs with one name the newest is meant, by cancel \
-      the newest that is not over.
+      JOB is a job's number or name; of several jobs with one name the newest is meant for which \
+      the command makes sense. Where a command takes several jobs, a range of numbers as 17-19 is \
+      those of them for which it makes sense.
 
-      Exit codes: 0 done, 1 not possible or the job failed, 2 the job was cancelled, 64 wrong \
-      usage, 65 the job file or the model is wrong, 75 not decided yet, 78 the \
-      daemon's configuration is wrong, 130 waiting was interrupted.
+      Exit codes: 0 done, or there was nothing to do; 1 not possible, refused, or the job failed; \
+      2 the job was cancelled; 64 wrong usage; 65 the job file or the model is wrong; 75 not \
+      decided yet, as ddpmd is not running; 78 the daemon's configuration is wrong; 130 waiting \
+      was interrupted. Those of diff are diff's.
       """,
     version: ddpmdVersion,
     groupedSubcommands: [
@@ -47,8 +49,9 @@ struct Ddpmctl: ParsableCommand {
 
   static func main() {
     do {
-      try checkCommand(CommandLine.arguments.dropFirst().first)
-      var command = try parseAsRoot()
+      let words = Array(CommandLine.arguments.dropFirst())
+      try checkCommand(words)
+      var command = try parseAsRoot(settingNumbersApart(words))
       try command.run()
     } catch let refusal as Refusal {
       for line in refusal.message.split(separator: "\n") { say("ddpmctl: \(line)") }
@@ -58,11 +61,28 @@ struct Ddpmctl: ParsableCommand {
     }
   }
 
-  /// Refuses a command that there is not with the one that was probably meant.
-  private static func checkCommand(_ word: String?) throws {
-    let names = ["help"] + configuration.subcommands.map { $0._commandName }
-    guard let word, !word.hasPrefix("-"), !names.contains(word) else { return }
-    let meant = nearest(to: word, among: names).map { "; did you mean \"\($0)\"?" }
-    throw ValidationError("there is no command \"\(word)\"\(meant ?? "")")
+  /// Refuses a command that there is not, also behind `help`, with the one that was probably meant.
+  private static func checkCommand(_ words: [String]) throws {
+    let isHelp = words.first == "help"
+    var command: any ParsableCommand.Type = Ddpmctl.self
+    var path = ""
+    for word in words.dropFirst(isHelp ? 1 : 0).prefix(while: { !$0.hasPrefix("-") }) {
+      let known = command.configuration.subcommands
+      if known.isEmpty && !isHelp || word == "help" { return }
+      guard let next = known.first(where: { $0._commandName == word }) else {
+        let names = known.map { $0._commandName } + ["help"]
+        let meant = nearest(to: word, among: names).map { "; did you mean \"\(path)\($0)\"?" }
+        throw ValidationError("there is no command \"\(path)\(word)\"\(meant ?? "")")
+      }
+      command = next
+      path += word + " "
+    }
+  }
+
+  /// The words with negative priorities behind a `--`, so that they do not look like options.
+  private static func settingNumbersApart(_ words: [String]) -> [String] {
+    guard words.contains(Prioritize._commandName), !words.contains("--") else { return words }
+    let numbers = words.filter { $0.hasPrefix("-") && Int($0) != nil }
+    return numbers.isEmpty ? words : words.filter { !numbers.contains($0) } + ["--"] + numbers
   }
 }

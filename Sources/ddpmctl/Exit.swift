@@ -4,9 +4,9 @@ import Jobs
 
 // How ddpmctl ends, and how it speaks to people.
 
-/// Exit codes besides 0; documented in the help.
+/// Exit codes besides 0, which also stands for what was so already; documented in the help.
 enum Exit {
-  /// Not possible as asked, or the job failed.
+  /// Not possible as asked, refused by the daemon, or the job failed.
   static let failed = ExitCode(1)
   /// The job was cancelled.
   static let cancelled = ExitCode(2)
@@ -14,7 +14,7 @@ enum Exit {
   static let differs = ExitCode(1)
   /// As of diff: they could not be compared.
   static let trouble = ExitCode(2)
-  /// EX_DATAERR: the job file is wrong.
+  /// EX_DATAERR: the job file is wrong, or the model.
   static let wrongFile = ExitCode(65)
   /// EX_TEMPFAIL: not decided yet.
   static let undecided = ExitCode(75)

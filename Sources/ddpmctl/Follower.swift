@@ -58,7 +58,7 @@ struct Follower {
   /// Waits for the ends of all jobs, one after the other, and says how each ended.
   ///
   /// Throws: the exit code for the first that is not done.
-  mutating func end(ofAll ids: ClosedRange<Int>) throws {
+  mutating func end(ofAll ids: some Sequence<Int>) throws {
     var code: ExitCode?
     for id in ids {
       do {

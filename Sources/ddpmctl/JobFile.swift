@@ -30,7 +30,7 @@ struct JobFile {
     } catch  where error.code == EFBIG {
       throw Refusal("\(name): a job file has at most 1 MiB", Exit.wrongFile)
     } catch {
-      throw Refusal(error.description)
+      throw Refusal("\(name): it cannot be read: \(error.reason)")
     }
     let original: JSONValue
     do {

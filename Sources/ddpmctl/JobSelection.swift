@@ -28,6 +28,15 @@ enum JobSelection {
   }
 }
 
+/// Reads an argument that is one job.
+func jobReference(_ argument: String) throws -> JobReference {
+  switch JobSelection(argument) {
+  case .one(let reference): return reference
+  case .range: throw ValidationError("one job is expected here, and that is a range of them")
+  case nil: throw ValidationError("allowed is a job's number, from 1 on, or its name")
+  }
+}
+
 /// Reads an argument that is a job, or several.
 func jobSelection(_ argument: String) throws -> JobSelection {
   guard let selection = JobSelection(argument) else {
@@ -38,21 +47,35 @@ func jobSelection(_ argument: String) throws -> JobSelection {
   return selection
 }
 
+/// Why a job is not given a command, in a sentence.
+enum Objection {
+  /// It is already as it would be then, which is no failure.
+  case needless(String)
+  /// It cannot be.
+  case impossible(String)
+}
+
 extension SpoolOptions {
-  /// The jobs that are meant, of which there is at least one.
+  /// The jobs that are meant; none where there is nothing to do, which is then said.
   ///
   /// - candidate: Which of several jobs with one name are meant rather than others, and which of a
   ///   range are meant at all.
-  /// - isPointless: Why a job need not be commanded, in a sentence.
+  /// - objection: Why a job is not meant though it is named.
+  /// - refuse: Takes why there is nothing that could be done.
   func jobs(
-    _ selection: JobSelection, preferring candidate: (SpoolReader.Job) -> Bool,
-    unless isPointless: (JobView) -> String?
+    _ selection: JobSelection, preferring candidate: (SpoolReader.Job) -> Bool = { _ in true },
+    unless objection: (JobView) -> Objection? = { _ in nil },
+    refuse: (Refusal) throws -> Void = { throw $0 }
   ) throws -> [JobView] {
     switch selection {
     case .one(let reference):
       let view = try job(reference, preferring: candidate)
-      if let reason = isPointless(view) { throw Refusal(reason) }
-      return [view]
+      switch objection(view) {
+      case nil: return [view]
+      case .needless(let sentence): say(sentence)
+      case .impossible(let sentence): try refuse(Refusal(sentence))
+      }
+      return []
     case .range(let ids):
       try requireSpool()
       let there = try attempt { try ids.compactMap { try reader.job($0) } }
@@ -60,11 +83,20 @@ extension SpoolOptions {
       if there.isEmpty {
         throw Refusal("there are no jobs \(text); see: \(command("list"))")
       }
-      let meant = there.filter(candidate).map(view).filter { isPointless($0) == nil }
+      let meant = there.filter(candidate).map(view).filter { objection($0) == nil }
       if meant.isEmpty {
-        throw Refusal("there is nothing to do for the jobs \(text); see: \(command("list"))")
+        let sentence = "there is nothing to do for the jobs \(text); see: \(command("list"))"
+        let isImpossible = there.map(view).map(objection).contains { objection in
+          if case .impossible = objection { true } else { false }
+        }
+        if isImpossible { try refuse(Refusal(sentence)) } else { say(sentence) }
       }
       return meant
     }
+  }
+
+  /// The objection against commanding a job that is over, if it is.
+  func over(_ view: JobView) -> Objection? {
+    view.job.state.isFinal ? .impossible(ending(of: view)) : nil
   }
 }

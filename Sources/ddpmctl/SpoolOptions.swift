@@ -50,10 +50,21 @@ struct SpoolOptions: ParsableArguments {
     }
   }
 
-  /// Hands the content of a job or command file to the daemon.
+  /// Hands the content of a job file to the daemon.
   func submit(_ file: [UInt8]) throws -> Submission.Token {
+    try submitting { () throws(SystemError) in try Submission.submit(file, to: layout) }
+  }
+
+  /// Hands a command to the daemon.
+  func submit(_ command: Command) throws -> Submission.Token {
+    try submitting { () throws(SystemError) in try Submission.submit(command, to: layout) }
+  }
+
+  private func submitting(
+    _ submit: () throws(SystemError) -> Submission.Token
+  ) throws -> Submission.Token {
     do {
-      return try Submission.submit(file, to: layout)
+      return try submit()
     } catch {
       guard folder == nil, error.isPermissionDenied else { throw Refusal(error.description) }
       throw Refusal(
@@ -101,6 +112,15 @@ func attempt<Result>(_ body: () throws -> Result) throws -> Result {
   }
 }
 
+/// Writes a file that the user has named `path`, whole or not at all.
+func writeForUser(_ content: [UInt8], to path: String) throws {
+  do {
+    try AtomicFile.write(content, to: absolutePath(path))
+  } catch {
+    throw Refusal("cannot write \(path): \(error.reason)")
+  }
+}
+
 /// `path` from the root of the file system; relative ones are taken from `folder`, or from the
 /// working directory, and go without `.` and `..`.
 func absolutePath(_ path: String, in folder: String? = nil) -> String {
@@ -134,12 +154,4 @@ func quoted(_ text: String) -> String {
     ? text
     : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#)
       + "'"
-}
-
-/// Reads an argument that is a job's number or name.
-func jobReference(_ argument: String) throws -> JobReference {
-  guard let reference = JobReference(argument) else {
-    throw ValidationError("allowed is a job's number, from 1 on, or its name")
-  }
-  return reference
 }

@@ -26,8 +26,9 @@ import TensorCore
     }
     let output = String(decoding: result?.standardOutputContent ?? [], as: UTF8.self)
     let errors = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-    let words = "of memory or more, and its memory_limit allows 256 MiB; raise $.queue.memory_limit"
-      + " or lower the threads (\"ddpmctl edit 7 --set queue.memory_limit=SIZE\", and then"
+    let words =
+      "of memory or more, and its memory_limit allows 256 MiB; raise $.queue.memory_limit or lower"
+      + " the threads (\"ddpmctl edit 7 --set queue.memory_limit=SIZE\", and then"
       + " \"ddpmctl retry 7\")"
     #expect(errors.contains("the job needs ") && errors.contains(words), "\(errors)")
     let messages = output.split(separator: "\n").compactMap { WorkerMessage(line: $0) }

@@ -109,7 +109,7 @@ import Testing
         #expect(
           try spool.reader.job(1)?.envelope?.job == JSONValue(parsing: Array(file.utf8)))
       }
-      for file in [SpoolTests.jobFile("new"), new.replacing("\"count\": 1", with: "\"count\": 2")] {
+      for file in [SpoolTests.jobFile("new"), new.replacing("\"count\": 4", with: "\"count\": 5")] {
         try #require(file != new)
         #expect(try edit(spool, file)?.rejection?.hasPrefix("job 1 has run already") == true)
       }

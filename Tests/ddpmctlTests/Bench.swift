@@ -52,9 +52,9 @@ final class Bench: Sendable {
 
   /// Runs `ddpmctl` to its end.
   func run(
-    _ arguments: [String], environment: [String: String] = [:]
+    _ arguments: [String], environment: [String: String] = [:], in folder: String? = nil
   ) throws -> (output: String, errors: String, code: Int32) {
-    try Invocation(arguments, root: root, environment: environment).end()
+    try Invocation(arguments, root: root, environment: environment, in: folder).end()
   }
 
   /// Admits a job named `name` and leaves it in `state`.
@@ -84,8 +84,9 @@ final class Invocation {
 
   init(
     _ arguments: [String], root: String, environment: [String: String] = [:],
-    program: String = "ddpmctl"
+    program: String = "ddpmctl", in folder: String? = nil
   ) throws {
+    if let folder { process.currentDirectoryURL = URL(filePath: folder) }
     let programs = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
       .deletingLastPathComponent()
     process.executableURL = programs.appending(path: program)

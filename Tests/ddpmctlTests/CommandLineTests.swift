@@ -45,8 +45,8 @@ import Training
     #expect(output.contains("for all 7"))
   }
 
-  /// 200 steps, with a preview of 16 images in 50 steps after every 20th; held-out scores of 4096
-  /// triples, of both sets of weights, after every 30th and the last.
+  /// 200 steps of 2 s; 10 previews of 16 images with 50 predictions of 0.5 s; 7 scores of two sets
+  /// of weights on 4096 triples.
   @Test func previewsAndScoresAreCountedAsTime() throws {
     func train(_ training: JSONObject, _ holdout: JSONValue? = nil) throws -> JSONValue {
       var job = try #require(self.training(blocks: 1, of: 32).object)
@@ -55,12 +55,15 @@ import Training
       job["holdout"] = holdout
       return .object(job)
     }
-    let scored = try train([:], ["images": 2, "bank": 4096, "every": 30])
-    for (job, seconds, words) in [
-      (try train([:]), 400.0, "for all 200\n"),
-      (try train(["preview_every": 20]), 400 + 10 * 16 * 50 * 0.5, "200 with 10 previews\n"),
-      (scored, 400 + 7 * 2 * 4096 * 0.5, "200 with 7 held-out scores\n"),
-    ] {
+    let expected: [(JSONValue, Double, String)] = [
+      (try train([:]), 400, "for all 200\n"),
+      (try train(["preview_every": 20]), 4400, "for all 200 with 10 previews\n"),
+      (
+        try train([:], ["images": 2, "bank": 4096, "every": 30]), 29072,
+        "for all 200 with 7 held-out scores\n"
+      ),
+    ]
+    for (job, seconds, words) in expected {
       let cost = try #require(TrainingCost(of: JobSpec(json: job)))
       #expect(cost.seconds(StepTime(step: 2, prediction: 0.5)) == seconds)
       #expect(try ddpmctl("validate", bench.file(job)).output.hasSuffix(words))
@@ -193,6 +196,20 @@ import Training
     }
   }
 
+  /// As the user wrote it, with the reason.
+  @Test func filesAreNamedAsTheyWereNamed() throws {
+    let missing = try ddpmctl("validate", "./nothere.json")
+    #expect(missing.code == 1)
+    #expect(missing.errors == "./nothere.json: it cannot be read: No such file or directory\n")
+    try bench.admit("a", kind: "train", .done)
+    for (words, path) in [("plot a -o", "absent/a.png"), ("report a -o", "absent/a.html")] {
+      let (output, errors, code) = try bench.run(
+        words.split(separator: " ").map(String.init) + [path], in: bench.root)
+      #expect(output == "" && code == 1)
+      #expect(errors == "ddpmctl: cannot write \(path): No such file or directory\n")
+    }
+  }
+
   @Test func nothingWrongIsSubmitted() throws {
     let (output, errors, code) = try ddpmctl("submit", bench.file(["schema": "ddpm.job/1"]))
     #expect(output == "")
@@ -285,6 +302,22 @@ import Training
     let wrong = try ddpmctl("lsit")
     #expect(wrong.code == 64)
     #expect(wrong.errors.contains(#"there is no command "lsit"; did you mean "list"?"#))
+    for (words, meant) in [
+      ("help lsit", #""lsit"; did you mean "list"?"#), ("help nonsense", #""nonsense""#),
+      ("model shwo 1", #""model shwo"; did you mean "model show"?"#),
+      ("help model shwo", #""model shwo"; did you mean "model show"?"#),
+      ("help show 1", #""show 1""#),
+    ] {
+      let (output, errors, code) = try bench.run(words.split(separator: " ").map(String.init))
+      #expect(code == 64 && output == "")
+      #expect(errors.contains("there is no command \(meant)"), "\(errors)")
+    }
+    for words in [["help"], ["help", "show"], ["help", "model", "show"], ["model", "--help"]] {
+      #expect(try bench.run(words).code == 0)
+    }
+    let metric = try ddpmctl("plot", "1", "--metric", "heldout")
+    #expect(metric.code == 64 && metric.errors.contains(#"did you mean "held-out"?"#))
+    #expect(try ddpmctl("list", "--state", "runing").errors.contains(#"mean "running"?"#))
     #expect(try ddpmctl("--version").output == "\(ddpmdVersion)\n")
   }
 }

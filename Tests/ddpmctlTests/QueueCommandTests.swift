@@ -1,4 +1,5 @@
 import DurableIO
+import Foundation
 import Jobs
 import Spool
 import StrictJSON
@@ -25,7 +26,10 @@ import Testing
       try ddpmctl("hold", "a").errors
         == "sample a (job 1) waits; let it run with: ddpmctl release 1\n")
     #expect(try ddpmctl("release", "a").errors == "sample a (job 1) runs when there is room\n")
-    #expect(try ddpmctl("priority", "a", "--", "-5").errors == "sample a (job 1) has priority -5\n")
+    for words in [["a", "--", "-5"], ["a", "-5"], ["a", "-5", "--root", bench.root]] {
+      #expect(
+        try bench.run(["priority"] + words).errors == "sample a (job 1) has priority -5\n")
+    }
     #expect(try JobQueue(bench.layout).find(1)?.entry.priority == -5)
     #expect(try ddpmctl("retry", "b").errors == "sample b (job 2) runs when there is room\n")
     #expect(try JobQueue(bench.layout).state(of: 2) == .queued)
@@ -130,7 +134,7 @@ import Testing
     #expect(result.code == 0 && result.errors.split(separator: "\n").count == 3)
     try JobQueue(bench.layout).move(2, from: .queued, to: .running)
     let mixed = try ddpmctl("retry", "a", "b", "c")
-    #expect(mixed.code == 65 && mixed.errors.contains("job 2 is running"))
+    #expect(mixed.code == 1 && mixed.errors.contains("sample b (job 2) is running"))
     #expect(mixed.errors.contains("sample c (job 3) runs when there is room"))
   }
 
@@ -163,6 +167,60 @@ import Testing
     #expect(try ddpmctl("list").output.contains("b"))
     let refused = try ddpmctl("edit", "7", file)
     #expect(refused.code == 1 && refused.errors.contains("there is no job 7"))
+  }
+
+  /// What is so already is no failure, what cannot be is one; a daemon says the same.
+  @Test func nothingToDoIsToldFromNotPossible() throws {
+    for state in [JobState.done, .failed, .cancelled, .queued, .queued] {
+      try bench.admit("\(state)", state)
+    }
+    try JobQueue(bench.layout).move(5, from: .queued, to: .running)
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    for (command, jobs, code) in [
+      ("cancel", "1", 0), ("cancel", "3", 0), ("cancel", "1-3", 0), ("release", "4", 0),
+      ("release", "4-5", 0), ("retry", "4", 0), ("retry", "4-4", 0),
+      ("hold", "1", 1), ("hold", "1-3", 1), ("release", "1", 1), ("release", "1-2", 1),
+      ("retry", "1", 1), ("retry", "1-1", 1), ("retry", "5", 1), ("remove", "4", 1),
+      ("remove", "4-5", 1), ("priority", "1", 1), ("priority", "1-2", 1), ("cancel", "8", 1),
+      ("cancel", "8-9", 1),
+    ] as [(String, String, Int32)] {
+      let words = [command, jobs] + (command == "priority" ? ["3"] : [])
+      let result = try bench.run(words)
+      #expect(result.code == code, "\(words): \(result.errors)")
+      #expect(!result.errors.isEmpty)
+    }
+    #expect(try JobQueue(bench.layout).find(4)?.entry == QueueEntry(id: 4))
+    // A command that the daemon refuses is not a wrong file, and none that lies about.
+    let refused = try ddpmctl("edit", "5", "--set", "seed=3")
+    #expect(refused.code == 1 && refused.errors.contains("the edit was refused: job 5 is running"))
+    #expect(try Directory.names(in: bench.layout.rejected).count == 2)
+    #expect(try !ddpmctl("status").output.contains("refused files"))
+    #expect(try JSONValue(parsing: ddpmctl("status", "--json").output)["rejected_files"] == 0)
+    try Data("[]".utf8).write(to: URL(filePath: bench.layout.drop + "/wrong.json"))
+    while try SpoolReader(bench.layout).rejectedFiles() == 0 { usleep(1000) }
+    #expect(try ddpmctl("status").output.contains("refused files: 1"))
+  }
+
+  /// Where several jobs make sense a range is as good as their numbers; elsewhere it says so.
+  @Test func rangesAreTakenByAllCommandsThatTakeSeveralJobs() throws {
+    for _ in 1...2 { try bench.admit("a", kind: "train", .done) }
+    try bench.admit("b", .done)
+    for command in ["show", "show --json", "results", "compare", "report", "watch"] {
+      let words = command.split(separator: " ").map(String.init)
+      let range = try bench.run(words + ["1-3"], in: bench.root)
+      let listed = try bench.run(words + ["1", "2", "3"], in: bench.root)
+      #expect(range == listed && range.code == 0, "\(range)")
+      #expect(!(range.output + range.errors).isEmpty)
+    }
+    #expect(try ddpmctl("plot", "1-3").output == ddpmctl("plot", "1", "2").output)
+    #expect(try ddpmctl("compare", "3-3").code == 64)
+    #expect(try ddpmctl("report", "1-2", "-o", "x.html").code == 64)
+    for command in ["logs 1-2", "open 1-2", "diff 1-2 3", "edit 1-2", "submit x --after 1-2"] {
+      let (_, errors, code) = try bench.run(command.split(separator: " ").map(String.init))
+      #expect(code == 64, "\(command)")
+      #expect(errors.contains("one job is expected here, and that is a range of them"))
+    }
   }
 
   @Test func aKeyOfAFailedJobIsSet() throws {

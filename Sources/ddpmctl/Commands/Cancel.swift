@@ -18,7 +18,8 @@ struct Cancel: ParsableCommand {
     try spool.give(
       .cancel, to: jobs, what: "cancellation", preferring: { !$0.state.isFinal },
       unless: { view in
-        view.job.state.isFinal ? "\(spool.ending(of: view)); there is nothing to cancel" : nil
+        view.job.state.isFinal
+          ? .needless("\(spool.ending(of: view)); there is nothing to cancel") : nil
       },
       outcome: { view in
         view.job.state == .running

@@ -18,15 +18,13 @@ struct Compare: ParsableCommand {
   var json = false
 
   @Argument(
-    help: "The jobs' numbers or names, two or more.", completion: .jobs(), transform: jobReference)
-  var jobs: [JobReference]
-
-  func validate() throws {
-    guard jobs.count >= 2 else { throw ValidationError("two jobs or more are compared") }
-  }
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.", completion: .jobs(),
+    transform: jobSelection)
+  var jobs: [JobSelection]
 
   func run() throws {
-    let views = try jobs.map { try spool.job($0) }
+    let views = try jobs.flatMap { try spool.jobs($0) }
+    guard views.count >= 2 else { throw ValidationError("two jobs or more are compared") }
     let differences = JobDifference.all(
       of: try views.map { try spool.file(of: $0) }, wholeSections: true)
     let evaluations = try spool.evaluations()

@@ -4,7 +4,7 @@ import Spool
 
 struct Extend: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Give a train job more steps.",
+    abstract: "Give train jobs more steps.",
     discussion: """
       A job that is over goes on from its last checkpoint, with the state of its optimizer, and \
       ends in the same bits as if it had had that many steps from the start. The results that it \
@@ -17,8 +17,9 @@ struct Extend: ParsableCommand {
   var steps: Int
 
   @Argument(
-    help: "The job's number or name.", completion: .jobs(ofKind: "train"), transform: jobReference)
-  var job: JobReference
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.",
+    completion: .jobs(ofKind: "train"), transform: jobSelection)
+  var jobs: [JobSelection]
 
   func validate() throws {
     guard (1...1_000_000_000).contains(steps) else {
@@ -28,7 +29,7 @@ struct Extend: ParsableCommand {
 
   func run() throws {
     try spool.give(
-      .extend(steps: steps), to: [.one(job)], what: "extension",
+      .extend(steps: steps), to: jobs, what: "extension",
       preferring: { $0.envelope?.spec.kind == "train" },
       outcome: { "\($0.title) has \(steps) steps" })
   }

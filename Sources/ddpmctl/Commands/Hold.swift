@@ -19,7 +19,7 @@ struct Hold: ParsableCommand {
 
   func run() throws {
     try spool.give(
-      .hold, to: jobs, what: "hold", preferring: { !$0.state.isFinal },
+      .hold, to: jobs, what: "hold", preferring: { !$0.state.isFinal }, unless: spool.over,
       outcome: { view in
         (view.job.state == .running
           ? "\(view.title) stops at its next step, and waits then"
@@ -44,9 +44,10 @@ struct Release: ParsableCommand {
     try spool.give(
       .release, to: jobs, what: "release",
       preferring: { !$0.state.isFinal && $0.entry.holdRequested },
-      outcome: { view in
-        view.job.entry.holdRequested
-          ? "\(view.title) runs when there is room" : "\(view.title) was not held"
-      })
+      unless: { view in
+        spool.over(view)
+          ?? (view.job.entry.holdRequested ? nil : .needless("\(view.title) is not held"))
+      },
+      outcome: { "\($0.title) runs when there is room" })
   }
 }

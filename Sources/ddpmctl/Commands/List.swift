@@ -1,6 +1,6 @@
-public import ArgumentParser
+import ArgumentParser
 import DurableIO
-public import Jobs
+import Jobs
 import Spool
 import StrictJSON
 
@@ -12,7 +12,8 @@ struct List: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Only jobs in this state: \(JobState.allCases.map(\.rawValue).joined(separator: ", ")). "
-        + "May be repeated.", valueName: "state"))
+        + "May be repeated.", valueName: "state"),
+    completion: .choice(of: JobState.self), transform: choice)
   var state: [JobState] = []
 
   @Flag(help: "Print JSON: an array with one object a job.")
@@ -58,8 +59,6 @@ struct List: ParsableCommand {
       ? line.prefix(width - 3) + "..." : String(line)
   }
 }
-
-extension JobState: ExpressibleByArgument {}
 
 /// Rows in columns as wide as their widest cell.
 func table(_ rows: [[String]]) -> String {

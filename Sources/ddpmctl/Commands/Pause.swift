@@ -60,8 +60,7 @@ extension SpoolOptions {
   /// Gives a command about the whole queue.
   fileprivate func give(_ command: QueueCommand, _ interrupt: Interrupt) throws {
     try requireSpool()
-    let file = Command.queue(command).json.serialized() + "\n"
-    let token = try submit(Array(file.utf8))
+    let token = try submit(.queue(command))
     _ = try decision(on: token, what: "\(command)", interrupt)
   }
 }

@@ -19,7 +19,8 @@ struct PlotCommand: ParsableCommand {
     help: ArgumentHelp(
       "What to plot of train jobs: "
         + PlottedMetric.allCases.map(\.rawValue).joined(separator: ", ") + ".",
-      valueName: "metric"))
+      valueName: "metric"),
+    completion: .choice(of: PlottedMetric.self), transform: choice)
   var metric = PlottedMetric.loss
 
   @Flag(
@@ -37,7 +38,8 @@ struct PlotCommand: ParsableCommand {
     help: ArgumentHelp(
       "How the terminal shows it: "
         + PlotFormat.allCases.map(\.rawValue).joined(separator: ", ")
-        + ". Default: what it is known to support.", valueName: "format"))
+        + ". Default: what it is known to support.", valueName: "format"),
+    completion: .choice(of: PlotFormat.self), transform: choice)
   var format: PlotFormat?
 
   @Option(
@@ -46,8 +48,10 @@ struct PlotCommand: ParsableCommand {
     completion: .file(extensions: ["png", "svg"]))
   var output: String?
 
-  @Argument(help: "The jobs' numbers or names.", completion: .jobs(), transform: jobReference)
-  var jobs: [JobReference]
+  @Argument(
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.", completion: .jobs(),
+    transform: jobSelection)
+  var jobs: [JobSelection]
 
   func validate() throws {
     if let smooth, smooth < 0 { throw ValidationError("--smooth is 0 or more steps") }
@@ -60,15 +64,14 @@ struct PlotCommand: ParsableCommand {
   }
 
   func run() throws {
-    let plot = try self.plot(of: jobs.map { try spool.job($0) })
-    guard let output else { return Terminal.output.write(shown(plot)) }
-    try attempt {
-      if output.hasSuffix(".svg") {
-        try AtomicFile.write(plot.svg, to: absolutePath(output))
-      } else {
-        try AtomicFile.write(encodePNG(plot.image), to: absolutePath(output))
-      }
+    let views = try jobs.flatMap {
+      try spool.jobs($0, preferring: { $0.envelope?.spec.kind != "sample" })
     }
+    if views.isEmpty { return }
+    let plot = try self.plot(of: views)
+    guard let output else { return Terminal.output.write(shown(plot)) }
+    try writeForUser(
+      output.hasSuffix(".svg") ? Array(plot.svg.utf8) : encodePNG(plot.image), to: output)
   }
 
   private func plot(of views: [JobView]) throws -> Plot {
@@ -126,6 +129,3 @@ struct PlotCommand: ParsableCommand {
     }
   }
 }
-
-extension PlottedMetric: ExpressibleByArgument {}
-extension PlotFormat: ExpressibleByArgument {}

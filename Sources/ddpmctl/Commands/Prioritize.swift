@@ -9,8 +9,7 @@ struct Prioritize: ParsableCommand {
     abstract: "Change what runs first.",
     discussion: """
       Of the jobs that wait, those of higher priority start first, and those of one priority in \
-      the order of their numbers. No running job is interrupted. A negative number goes behind \
-      --, as in: ddpmctl priority 7 -- -10
+      the order of their numbers. No running job is interrupted.
       """)
 
   @OptionGroup var spool: SpoolOptions
@@ -32,6 +31,7 @@ struct Prioritize: ParsableCommand {
   func run() throws {
     try spool.give(
       .prioritize(priority), to: [job], what: "priority", preferring: { !$0.state.isFinal },
+      unless: spool.over,
       outcome: { "\($0.title) has priority \(priority)" })
   }
 }

@@ -22,7 +22,8 @@ struct Remove: ParsableCommand {
       unless: { view in
         view.job.state.isFinal
           ? nil
-          : "\(view.title) is not over; cancel it first: \(spool.command("cancel \(view.id)"))"
+          : .impossible(
+            "\(view.title) is not over; cancel it first: \(spool.command("cancel \(view.id)"))")
       },
       outcome: { "\($0.title) is removed" })
   }
@@ -50,7 +51,7 @@ struct Purge: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Only those in this state: done, failed, cancelled. May be repeated.", valueName: "state"),
-    completion: .list(JobState.final.map(\.rawValue)))
+    completion: .list(JobState.final.map(\.rawValue)), transform: choice)
   var state: [JobState] = []
 
   @Flag(help: "Only say which.")

@@ -1,10 +1,9 @@
 import ArgumentParser
-import DurableIO
 import Jobs
 
 struct Report: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write all there is to know about a job into one HTML page.",
+    abstract: "Write all there is to know about jobs, into one HTML page for each.",
     discussion: """
       Outcome, curves, likelihood, pictures, timings, history, environment and configuration, of a \
       job in any state. The page loads nothing and runs no script. Its path is printed.
@@ -21,16 +20,22 @@ struct Report: ParsableCommand {
   var output: String?
 
   @Argument(
-    help: "The job's number or name.", completion: .jobs(), transform: jobReference)
-  var job: JobReference
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.", completion: .jobs(),
+    transform: jobSelection)
+  var jobs: [JobSelection]
 
   func run() throws {
-    let view = try spool.job(job)
-    let page = try JobReport(view, in: spool).page
-    if output == "-" { return Terminal.output.write(page) }
-    let path = absolutePath(output ?? view.reportName)
-    try attempt { try AtomicFile.write(page, to: path) }
-    print(path)
+    let views = try jobs.flatMap { try spool.jobs($0) }
+    if output != nil, views.count > 1 {
+      throw ValidationError("--output is for one job; without it each gets a file of its own")
+    }
+    for view in views {
+      let page = try JobReport(view, in: spool).page
+      if output == "-" { return Terminal.output.write(page) }
+      let path = output ?? view.reportName
+      try writeForUser(Array(page.utf8), to: path)
+      print(absolutePath(path))
+    }
   }
 }
 

@@ -4,17 +4,22 @@ import Spool
 
 struct Results: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print the path of a finished job's results.",
+    abstract: "Print the paths of finished jobs' results.",
     discussion: "Of several jobs with one name the newest is meant, also if it has no results.")
 
   @OptionGroup var spool: SpoolOptions
 
   @Argument(
-    help: "The job's number or name.", completion: .jobs([.done]), transform: jobReference)
-  var job: JobReference
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.", completion: .jobs([.done]),
+    transform: jobSelection)
+  var jobs: [JobSelection]
 
   func run() throws {
-    let view = try spool.job(job)
+    // Of several with one name the newest, also without results: an older one's are not its own.
+    for view in try jobs.flatMap({ try spool.jobs($0) }) { try show(view) }
+  }
+
+  private func show(_ view: JobView) throws {
     switch view.job.state {
     case .done:
       print(view.directory.results)

@@ -22,6 +22,12 @@ struct Retry: ParsableCommand {
     try spool.give(
       .retry, to: jobs, what: "retry",
       preferring: { [.failed, .cancelled, .deferred].contains($0.state) },
+      unless: { view in
+        switch view.job.state {
+        case .done, .running: .impossible(spool.ending(of: view))
+        case .queued, .deferred, .held, .failed, .cancelled: nil
+        }
+      },
       outcome: { "\($0.title) runs when there is room" })
   }
 }

@@ -6,7 +6,7 @@ import StrictJSON
 
 struct Show: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show a job: its state, what happened to it, and what it asks for.")
+    abstract: "Show jobs: their state, what happened to them, and what they ask for.")
 
   @OptionGroup var spool: SpoolOptions
 
@@ -17,11 +17,18 @@ struct Show: ParsableCommand {
   var jobFile = false
 
   @Argument(
-    help: "The job's number or name.", completion: .jobs(), transform: jobReference)
-  var job: JobReference
+    help: "The jobs' numbers or names, or ranges of numbers as 17-19.", completion: .jobs(),
+    transform: jobSelection)
+  var jobs: [JobSelection]
 
   func run() throws {
-    let view = try spool.job(job)
+    for (index, view) in try jobs.flatMap({ try spool.jobs($0) }).enumerated() {
+      if index > 0 && !json && !jobFile { print() }
+      try show(view)
+    }
+  }
+
+  private func show(_ view: JobView) throws {
     let events = try attempt { try spool.reader.events(of: view.id) }
     if json {
       var object = view.json.object ?? JSONObject()

@@ -80,7 +80,8 @@ extension SpoolOptions {
       case .accepted(let job): return job...job
       case .acceptedArray(let ids): return ids
       case .rejected(let reason):
-        throw Refusal("the \(what) was refused: \(reason)", Exit.wrongFile)
+        throw Refusal(
+          "the \(what) was refused: \(reason)", token.isCommand ? Exit.failed : Exit.wrongFile)
       case .pending: break
       }
       // A daemon that is just starting gets a moment.

@@ -160,9 +160,8 @@ private struct SpoolWatch {
   }
 
   private mutating func give(_ command: JobCommand, to view: JobView, _ what: String) throws {
-    let file = Command.job(view.id, command).json.serialized() + "\n"
     do throws(SystemError) {
-      given = (try Submission.submit(Array(file.utf8), to: spool.layout), what)
+      given = (try Submission.submit(.job(view.id, command), to: spool.layout), what)
       screen.message = "\(what): asked"
     } catch {
       screen.message = "\(what): \(error)"

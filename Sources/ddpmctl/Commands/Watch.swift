@@ -5,23 +5,25 @@ import Spool
 
 struct Watch: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Follow a job to its end.",
+    abstract: "Follow jobs to their end.",
     discussion: """
-      The exit code is the job's own outcome: 0 done, 1 failed, 2 cancelled. Ctrl-C leaves the job \
-      alone.
+      The exit code is the job's own outcome: 0 done, 1 failed, 2 cancelled; of several jobs that of \
+      the first that is not done. Ctrl-C leaves the jobs alone.
       """)
 
   @OptionGroup var spool: SpoolOptions
 
   @Argument(
-    help: "The job's number or name. Default: the job that runs, or runs next.",
-    completion: .jobs(JobState.unfinished), transform: jobReference)
-  var job: JobReference?
+    help: ArgumentHelp(
+      "The jobs' numbers or names, or ranges of numbers as 17-19. Default: the job that runs, or "
+        + "runs next."),
+    completion: .jobs(JobState.unfinished), transform: jobSelection)
+  var jobs: [JobSelection] = []
 
   func run() throws {
-    let id = try job.map { try spool.job($0).id } ?? current()
+    let ids = try jobs.isEmpty ? [current()] : jobs.flatMap { try spool.jobs($0).map(\.id) }
     var follower = Follower(spool, Interrupt())
-    try follower.end(of: id)
+    try follower.end(ofAll: ids)
   }
 
   private func current() throws -> Int {
