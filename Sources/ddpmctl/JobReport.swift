@@ -190,6 +190,7 @@ struct JobReport {
         ("submitter", envelope.map { userName($0.submitter) } ?? ""),
         ("job file", envelope.map { "\($0.fileName), SHA-256 \($0.sha256)" } ?? ""),
         ("folder", view.directory.path),
+        ("machine", machineText()),
         ("kernels", manifest?["kernels"]?.string ?? ""),
       ] + inputs))
       \(files.isEmpty ? "" : HTML.folded(

@@ -1,6 +1,7 @@
 /// What the kernel says of the machine, for people who watch it.
 
 import DurableIO
+import Glibc
 
 /// Time that all processors together have been there, and worked, since the machine started.
 struct ProcessorTime {
@@ -40,6 +41,27 @@ struct MemoryUse: Equatable {
   }
 }
 
+/// The machine that ddpmctl runs on, which is that of the jobs: "vm, AMD EPYC 7B13, 2 processors,
+/// 25.2 GB of memory, Linux 6.1.0-18-amd64 on x86_64".
+func machineText() -> String {
+  var system = utsname()
+  unsafe uname(&system)
+  func text<Field>(_ field: Field) -> String {
+    unsafe withUnsafeBytes(of: field) {
+      unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+  let model = procFile("cpuinfo")?.split(separator: "\n").first { $0.hasPrefix("model name") }?
+    .split(separator: ":").last?.drop { $0 == " " }
+  let processors = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+  return [
+    text(system.nodename), model.map(String.init),
+    processors == 1 ? "1 processor" : "\(processors) processors",
+    procFile("meminfo").flatMap(MemoryUse.init).map { "\(gigabytes($0.total)) GB of memory" },
+    "\(text(system.sysname)) \(text(system.release)) on \(text(system.machine))",
+  ].compactMap { $0 }.joined(separator: ", ")
+}
+
 /// The load of a machine at some moment.
 struct MachineLoad {
   /// Of all processors, from 0 to 1.
@@ -56,9 +78,9 @@ struct MachineLoad {
       freeDisk.map { "\(gigabytes($0)) GB of disk free" },
     ].compactMap { $0 }.joined(separator: "   ")
   }
-
-  private func gigabytes(_ bytes: Int) -> String { significant(Double(bytes) / 1e9, digits: 3) }
 }
+
+private func gigabytes(_ bytes: Int) -> String { significant(Double(bytes) / 1e9, digits: 3) }
 
 func procFile(_ name: String) -> String? {
   (try? readFile("/proc/" + name)).map { String(decoding: $0, as: UTF8.self) }

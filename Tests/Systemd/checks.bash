@@ -36,6 +36,12 @@ installing_starts_the_service() {
   [ "$(inside stat -c '%a %U:%G' /var/spool/ddpmd/drop)" = "1730 ddpmd:ddpm" ]
   [ "$(inside stat -c '%a %U:%G' /var/lib/ddpmd)" = "755 ddpmd:ddpm" ]
   grep -q '/etc/ddpmd.conf' "$root/var/lib/dpkg/info/ddpmd.conffiles"
+  local file
+  for file in man/man1/ddpmctl.1.gz man/man5/ddpmd-job.5.gz man/man5/ddpmd.conf.5.gz man/man8/ddpmd.8.gz \
+    bash-completion/completions/ddpmctl zsh/vendor-completions/_ddpmctl \
+    fish/vendor_completions.d/ddpmctl.fish ddpmd/job.schema.json doc/ddpmd/examples/fine-tune.json; do
+    [ -s "$root/usr/share/$file" ] || fail "/usr/share/$file is not installed"
+  done
   inside useradd --create-home --groups ddpm anna
   inside useradd --create-home bert
   make_images /srv/images.idx

@@ -75,6 +75,8 @@ import Testing
     #expect(memory.total == 2_048_000_000 && memory.available == 512_000_000)
     let load = MachineLoad(processors: 0.75, memory: memory, freeDisk: 12_340_000_000)
     #expect(load.text == "CPU 75%   memory 1.54 of 2.05 GB   12.3 GB of disk free")
+    let name = ProcessInfo.processInfo.hostName.split(separator: ".").first ?? ""
+    #expect(machineText().hasPrefix(name) && machineText().contains(" of memory, Linux "))
     #expect(ProcessorTime(parsing: "") == nil && MemoryUse(parsing: "") == nil)
     #expect(try ProcessorTime(parsing: #require(procFile("stat"))) != nil)
     #expect(try MemoryUse(parsing: #require(procFile("meminfo"))) != nil)
