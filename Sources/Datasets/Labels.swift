@@ -22,6 +22,14 @@ public struct Labels: Equatable, Sendable {
     self.numbers = numbers
   }
 
+  /// The same with the classes numbered in the order of `names`; nil if these are not the classes.
+  public func renumbered(as names: [String]) -> Labels? {
+    let known = Dictionary(zip(names, names.indices), uniquingKeysWith: { first, _ in first })
+    let places = classes.compactMap { known[$0] }
+    guard Set(places).count == names.count, places.count == names.count else { return nil }
+    return Labels(classes: names, numbers: numbers.map { places[$0] })
+  }
+
   /// The labels of the images `images`, in this order.
   public subscript(images: some Sequence<Int>) -> Labels {
     Labels(classes: classes, numbers: images.map { numbers[$0] })
@@ -135,6 +143,11 @@ extension Labels {
     }
     return path
   }
+}
+
+extension Dataset {
+  /// The same images with other labels.
+  public func labelled(_ labels: Labels) -> any Dataset { LabelledDataset(self, labels) }
 }
 
 /// Another data set's images with labels, which may be of more images than are used.

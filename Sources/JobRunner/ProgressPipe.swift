@@ -3,8 +3,8 @@ import Jobs
 
 /// The worker's end of the pipe to its daemon: one `WorkerMessage` a line.
 ///
-/// Progress is sent at most once a second and held back while the pipe is full: a slow reader never
-/// slows the job. Before a message that matters comes what was held back, so that what is last known
+/// Progress is sent at most once a second, but for that before a long pause, and held back while the
+/// pipe is full: a slow reader never slows the job. Before a message that matters comes what was held back, so that what is last known
 /// of a job is where it ended. That nobody reads any more is noticed (`isBroken`): the daemon has died, and the
 /// job should stop rather than run unwatched. A file or a terminal never counts as broken.
 /// SIGPIPE must be ignored.
@@ -24,6 +24,11 @@ public final class ProgressPipe {
     let now = ContinuousClock.now
     if let lastSent, now - lastSent < .seconds(1) { return }
     lastSent = now
+    if isReady(POLLOUT, milliseconds: 0) { sendHeldBack() }
+  }
+
+  /// Sends what was held back: the next progress is long in coming.
+  func flush() {
     if isReady(POLLOUT, milliseconds: 0) { sendHeldBack() }
   }
 

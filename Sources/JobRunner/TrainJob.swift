@@ -58,12 +58,17 @@ final class TrainJob {
         .check(in: context)
     }
     try checkMemory(UNet(model.unet))
-    let dataset = try attempt {
+    var dataset = try attempt {
       try openDataset(
         spec.dataset, for: model.unet, threads: context.threadsNow, report: context.log)
     }
     let classes = try model.classes(
       dataset.labels, labelDropout: spec.training.labelDropout)
+    if let names = classes?.names, names != dataset.labels?.classes,
+      let labels = dataset.labels?.renumbered(as: names)
+    {
+      dataset = dataset.labelled(labels)
+    }
     let unet = UNet(try model.network(for: classes))
     if classes != nil { try checkMemory(unet) }
     recipe.labelDropout = classes?.nullClass.map {
@@ -216,6 +221,7 @@ final class TrainJob {
   /// Scores the state on held-out images if that is due.
   private func scoreIfDue() throws(JobFailure) {
     guard let heldOut, heldOut.isDue else { return }
+    context.progress.flush()
     if try !heldOut.score(note: note, shouldStop: context.shouldStop) { try stop() }
     pace.rest()
   }
@@ -226,6 +232,7 @@ final class TrainJob {
     let (step, every) = (trainer.state.step, spec.training.previewEvery)
     guard every > 0, step > 0, step % every == 0 else { return }
     if try attempt({ try previews.isMissing(step: step) }) {
+      context.progress.flush()
       let isDone = try attempt { try previews.draw(step: step, shouldStop: context.shouldStop) }
       if !isDone { try stopIfAsked() }
       try attempt { try writeLossCurve() }

@@ -25,8 +25,8 @@ extension LabelSource {
 }
 
 extension TrainedModel {
-  /// The classes of the data set, which are those of the model in `init` in their order, if there
-  /// is one: its embeddings were trained for them.
+  /// The classes of the data set. If there is a model in `init`, they have to be its, and are in its
+  /// order: its embeddings were trained for them.
   func classes(_ labels: Labels?, labelDropout: Double) throws(JobFailure) -> ModelClasses? {
     guard let labels else { return nil }
     let classes = ModelClasses(labels, labelDropout: labelDropout)
@@ -44,13 +44,15 @@ extension TrainedModel {
           + " $.init \(model.names.count)")
     }
     if areNumbers(classes.names) { return model }
-    for (number, (name, known)) in zip(classes.names, model.names).enumerated() where name != known
-    {
+    guard labels.renumbered(as: model.names) != nil else {
+      let name = classes.names.first { !model.names.contains($0) }
       throw .failed(
-        reason: "$.dataset.labels: class \(number) of the data set is \"\(name)\", and that of the"
-          + " model of $.init \"\(known)\"; both need the same classes in the same order")
+        reason: "$.dataset.labels: "
+          + (name.map { "the data set has a class \"\($0)\", and " } ?? "")
+          + "the model of $.init has \(model.names.map { "\"\($0)\"" }.joined(separator: ", "));"
+          + " give the data set's classes the same names with $.dataset.class_names")
     }
-    return classes
+    return model
   }
 
   /// The network with an embedding for each class of the data. A job, or a model in `init`, that

@@ -16,6 +16,12 @@ struct Ddpmctl: ParsableCommand {
       the command makes sense. Where a command takes several jobs, a range of numbers as 17-19 is \
       those of them for which it makes sense.
 
+      The loss beside a job's progress is its training loss, averaged over about the last 50 steps. \
+      plot shows the training loss of every step, that of its batch, and a moving average. compare \
+      and report give the mean of the last 100 steps and the lowest mean of 100 in a row, or of all \
+      where there are fewer. The held-out loss is the mean squared error on images that are never \
+      trained on, always with the same noise.
+
       Exit codes: 0 done, or there was nothing to do; 1 not possible, refused, or the job failed; \
       2 the job was cancelled; 64 wrong usage; 65 the job file or the model is wrong; 75 not \
       decided yet, as ddpmd is not running; 78 the daemon's configuration is wrong; 130 waiting \

@@ -9,11 +9,18 @@ struct JobOutcome {
   /// A value with its step.
   typealias Score = (step: Int, value: Double)
 
+  /// Of the training loss, over so many steps in a row: the last ones, and those where it is lowest,
+  /// by their last step.
+  struct TrainingLoss {
+    let steps: Int
+    let last: Double
+    let best: Score
+  }
+
   let state: String
   let progress: Progress?
-  /// Means of the loss over `lossWindow` steps: the last ones, and the best ones, by their last step.
-  let lastLoss: Double?
-  let bestLoss: Score?
+  /// Nil before the first step.
+  let trainingLoss: TrainingLoss?
   let lastHeldOut: Score?
   let bestHeldOut: Score?
   /// Of a train job as the newest evaluate job measured it, which has that number.
@@ -21,7 +28,8 @@ struct JobOutcome {
   let imagesPerSecond: Double?
   let secondsRun: Double
 
-  static let lossWindow = 100
+  /// Steps that the training loss is averaged over, if there are so many.
+  private static let lossWindow = 100
 
   /// Reads the records of a job; `evaluations` are finished evaluate jobs by rising number.
   init(_ view: JobView, evaluations: [JobView]) throws {
@@ -29,9 +37,12 @@ struct JobOutcome {
     progress = view.progress
     secondsRun = view.secondsRun
     let record = try attempt { try TrainingRecord(view.directory) }
-    let losses = Self.means(record.points(.loss), window: Self.lossWindow)
-    lastLoss = losses.last?.value
-    bestLoss = losses.min { $0.value < $1.value }
+    let losses = record.points(.loss)
+    let window = min(Self.lossWindow, losses.count)
+    let means = Self.means(losses, window: window)
+    trainingLoss = means.min { $0.value < $1.value }.flatMap { best in
+      means.last.map { TrainingLoss(steps: window, last: $0.value, best: best) }
+    }
     let heldOut = record.decisiveHeldOut.map { (step: Int($0.x), value: $0.y) }
     lastHeldOut = heldOut.last
     bestHeldOut = heldOut.min { $0.value < $1.value }
@@ -44,9 +55,8 @@ struct JobOutcome {
     }
   }
 
-  /// The means over `window` values in a row, or over all where there are fewer.
+  /// The means over `window` values in a row.
   private static func means(_ points: [TrainingRecord.Point], window: Int) -> [Score] {
-    let window = min(window, points.count)
     var (sum, means): (Double, [Score]) = (0, [])
     for (index, point) in points.enumerated() {
       sum += point.y
@@ -61,13 +71,16 @@ struct JobOutcome {
     func text(_ score: Score?) -> String {
       score.map { "\(significant($0.value, digits: 4)) at step \($0.step)" } ?? ""
     }
+    func mean(_ value: (TrainingLoss) -> String) -> String {
+      trainingLoss.map { "\(value($0)), mean of \($0.steps) step\($0.steps == 1 ? "" : "s")" } ?? ""
+    }
     return [
       ("state", state),
       ("done", progress.map { "\($0.step)/\($0.steps)" } ?? ""),
       ("time", secondsRun > 0 ? durationText(seconds: secondsRun) : ""),
       ("images/s", imagesPerSecond.map { significant($0, digits: 3) } ?? ""),
-      ("loss, last \(Self.lossWindow) steps", lastLoss.map { significant($0, digits: 4) } ?? ""),
-      ("loss, best \(Self.lossWindow) steps", text(bestLoss)),
+      ("training loss, last", mean { significant($0.last, digits: 4) }),
+      ("training loss, best", mean { text($0.best) }),
       ("held-out loss, last", text(lastHeldOut)),
       ("held-out loss, best", text(bestHeldOut)),
     ]
@@ -82,10 +95,12 @@ struct JobOutcome {
       score.map { ["step": .integer($0.step), "value": .double($0.value)] } ?? nil
     }
     func json(_ value: Double?) -> JSONValue { value.map { .double($0) } ?? nil }
+    let lossSteps: JSONValue = trainingLoss.map { .integer($0.steps) } ?? nil
     return [
       "state": .string(state), "progress": progress?.json ?? nil,
       "seconds_run": .double(secondsRun), "images_per_second": json(imagesPerSecond),
-      "last_loss": json(lastLoss), "best_loss": json(bestLoss),
+      "last_loss": json(trainingLoss?.last), "best_loss": json(trainingLoss?.best),
+      "loss_steps": lossSteps,
       "last_held_out": json(lastHeldOut), "best_held_out": json(bestHeldOut),
       "likelihood": likelihood.map { likelihood in
         [

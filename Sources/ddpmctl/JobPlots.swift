@@ -12,6 +12,9 @@ enum PlottedMetric: String, CaseIterable {
   case learningRate = "learning-rate"
   case imagesPerSecond = "images-per-second"
 
+  /// What a curve of it is called.
+  fileprivate var name: String { self == .loss ? "training loss" : rawValue }
+
   fileprivate var recorded: TrainingRecord.Metric? {
     switch self {
     case .loss: .loss
@@ -61,10 +64,11 @@ struct TrainingPlots {
     let points = job.record.points(recorded)
     let curve =
       if metric == .learningRate || smoothing == 0 {
-        Plot.Curve(named(jobs.count == 1 ? metric.rawValue : ""), points)
+        Plot.Curve(named(jobs.count == 1 ? metric.name : ""), points)
       } else {
         Plot.Curve.average(
-          named(jobs.count == 1 ? "average" : ""), points, window: smoothing)
+          named(jobs.count == 1 ? "\(metric.name), moving average" : ""), points,
+          window: smoothing)
       }
     let isSmooth = metric == .learningRate || smoothing == 0
     return [showsEach && jobs.count == 1 && !isSmooth ? curve.showingEach() : curve]

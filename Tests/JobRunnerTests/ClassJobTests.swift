@@ -170,11 +170,38 @@ struct ClassJobTests {
       try DiffusersFolder(path: jobs.directory(2).results).classes()
         == ModelClasses(names: Self.names, nullClass: 2))
     #expect(
-      try problem(jobs, 3, further { $0.dataset.classNames = Self.names.reversed() }).contains(
-        #"class 0 of the data set is "right", and that of the model of $.init "left""#))
+      try problem(jobs, 3, further { $0.dataset.classNames = ["left", "up"] }).contains(
+        #"has a class "up", and the model of $.init has "left", "right"; give the data set's"#))
     #expect(
       try problem(jobs, 4, further { $0.training.labelDropout = 0 }).contains(
         "$.training.label_dropout: the model of $.init has a null class; set it above 0"))
+  }
+
+  /// The same labels with the classes in another order end in the same model.
+  @Test func theClassesThatTrainingGoesOnWithAreMatchedByName() throws {
+    let jobs = try labelledJobs()
+    try jobs.add(1, train(jobs))
+    #expect(try jobs.run(1).code == WorkerExit.finished)
+    let swapped = jobs.path + "/swapped.npy"
+    try unsafe writeNpy(to: swapped, shape: [16]) {
+      (index, label: UnsafeMutableBufferPointer<UInt8>) in unsafe label[0] = UInt8(1 - index % 2)
+    }
+    let orders = [(2, jobs.labels, Self.names), (3, swapped, Self.names.reversed())]
+    for (id, labels, names) in orders {
+      try jobs.add(
+        id,
+        train(jobs) { spec in
+          (spec.initial, spec.unet, spec.scheduler) = (.job(1), nil, nil)
+          (spec.dataset.labels, spec.dataset.classNames) = (.file(labels), names)
+        })
+      #expect(try jobs.run(id).code == WorkerExit.finished)
+    }
+    let weights = "unet/diffusion_pytorch_model.safetensors"
+    #expect(try jobs.sum(2, weights) == jobs.sum(3, weights))
+    #expect(try jobs.sum(2, weights) != jobs.sum(1, weights))
+    #expect(
+      try DiffusersFolder(path: jobs.directory(3).results).classes()
+        == ModelClasses(names: Self.names, nullClass: 2))
   }
 
   @Test func theModelSaysItsClasses() throws {

@@ -54,6 +54,17 @@ import Testing
     #expect(try bench.run(["diff", "a", "nobody"]).code == 2)
   }
 
+  @Test func aShortJobsLossIsTheMeanOfAllItsSteps() throws {
+    for name in ["a", "b"] { try bench.admit(name, kind: "train", .done) }
+    for (id, steps) in [(1, 12), (2, 1)] {
+      let losses = (1...steps).map { "{\"step\": \($0), \"loss\": \($0)}\n" }
+      try AtomicFile.write(losses.joined(), to: bench.layout.jobDirectory(id).metrics)
+    }
+    let text = try bench.run(["compare", "1-2"]).output
+    #expect(text.contains("6.500, mean of 12 steps") && text.contains("1.000, mean of 1 step"))
+    #expect(text.contains("6.500 at step 12, mean of 12 steps"))
+  }
+
   @Test func outcomesStandSideBySide() throws {
     for name in ["a", "b"] { try bench.admit(name, kind: "train", .done) }
     try bench.admit("measured", kind: "evaluate", .done)
@@ -89,7 +100,8 @@ import Testing
       line.split(separator: "  ").map { $0.trimmingCharacters(in: .whitespaces) }
     }
     #expect(rows.first == ["", "a (1)", "b (2)"] || rows.first == ["a (1)", "b (2)"])
-    #expect(rows.contains(["loss, last 100 steps", "0.5000"]))
+    #expect(rows.contains(["training loss, last", "0.5000, mean of 100 steps"]))
+    #expect(rows.contains(["training loss, best", "0.2500 at step 100, mean of 100 steps"]))
     #expect(rows.contains(["held-out loss, best", "0.1250 at step 100"]))
     #expect(rows.contains(["NLL of ema, bits/dim", "3.500 ± 0.25"]))
     #expect(rows.contains(["$.name", "\"a\"", "\"b\""]))
