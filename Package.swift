@@ -118,7 +118,7 @@ let package = Package(
       ]),
     program("ddpm-worker", imports: ["JobRunner", "Jobs", arguments]),
     // Writes the manual pages; not installed.
-    program("ddpm-manual", imports: ["Supervision", "Jobs", "StrictJSON", arguments]),
+    program("ddpm-manual", imports: ["Supervision", "Jobs", "StrictJSON", "DurableIO", arguments]),
     program(
       "ddpm-bench",
       imports: [

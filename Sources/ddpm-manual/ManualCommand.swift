@@ -7,6 +7,7 @@
 // page goes to standard output.
 
 import ArgumentParser
+import DurableIO
 import Glibc
 import Jobs
 import StrictJSON
@@ -27,7 +28,8 @@ struct ManualCommand: ParsableCommand {
   var date: String
 
   func run() throws {
-    for line in try read("cat", template).split(separator: "\n") {
+    let text = String(decoding: try readFile(template), as: UTF8.self)
+    for line in text.split(separator: "\n") {
       print(line == ".Dd" ? ".Dd \(date)" : try generated(line) ?? String(line))
     }
   }

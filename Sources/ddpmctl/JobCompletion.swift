@@ -57,6 +57,7 @@ private struct JobCandidates {
     var names: [String] = []
     var numbers: [String] = []
     for (id, state) in ids(in: JobQueue(layout)) {
+      if prefix.isEmpty && numbers.count == Self.newest { break }
       let isNumber = "\(id)".hasPrefix(prefix) && known.insert("\(id)").inserted
       // zsh and fish want to know what a number means.
       let isRead = isNumber && CompletionShell.requesting != .bash
@@ -73,11 +74,10 @@ private struct JobCandidates {
   }
 
   /// The jobs in the right states, the newest first.
-  private func ids(in queue: JobQueue) -> ArraySlice<(id: Int, state: JobState)> {
-    let all = states.flatMap { state in
+  private func ids(in queue: JobQueue) -> [(id: Int, state: JobState)] {
+    states.flatMap { state in
       ((try? queue.ids(in: state)) ?? []).map { (id: $0, state: state) }
     }.sorted { $0.id > $1.id }
-    return prefix.isEmpty ? all.prefix(Self.newest) : all[...]
   }
 
   /// What a job file says, if it is of the right kind.

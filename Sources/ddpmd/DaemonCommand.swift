@@ -47,7 +47,9 @@ struct DaemonCommand: ParsableCommand {
       Set a key of the configuration, whatever its files and the environment (DDPMD_KEY=value) \
       say; may be repeated.
       """, valueName: "key=value"),
-    completion: .list(ConfigurationKey.all.map { "\($0.name)=\($0.defaultValue)" }))
+    completion: .list(
+      // Without spaces, which fish would take for ends of words.
+      ConfigurationKey.all.map { "\($0.name)=\($0.defaultValue)".filter { $0 != " " } }))
   var set: [String] = []
 
   @Option(

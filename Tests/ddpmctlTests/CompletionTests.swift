@@ -57,6 +57,7 @@ struct CompletionTests {
     ("ddpmctl plot --format k", [], "ddpmctl plot --format kitty"),
     ("ddpmctl ca", [], "ddpmctl cancel"),
     ("ddpmd --set max_w", [], "ddpmd --set max_workers=1"),
+    ("ddpmd --set stop", [], "ddpmd --set stop_grace=1min"),
   ]
 
   @Test(arguments: Shell.allCases.filter { TerminalSession.isInstalled($0.rawValue) })
