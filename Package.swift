@@ -75,10 +75,11 @@ let package = Package(
 
     // State on disk and the language of job files: no numerics below this line ...
     module("DurableIO", imports: ["CCrypto", "CLinux"]),
+    module("GuardedFiles", imports: ["DurableIO", "CLinux"]),
     module("StrictJSON"),
     module("ModelConfig", imports: ["StrictJSON"]),
     module("Jobs", imports: ["StrictJSON", "ModelConfig"]),
-    module("Spool", imports: ["DurableIO", "Jobs", "StrictJSON"]),
+    module("Spool", imports: ["DurableIO", "GuardedFiles", "Jobs", "StrictJSON"]),
     module(
       "Supervision",
       imports: ["Spool", "Jobs", "DurableIO", "StrictJSON", "CSystemd", "CLinux", logging]),
@@ -86,14 +87,18 @@ let package = Package(
     // ... and no jobs below this one.
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])]),
     module("TensorCore", imports: ["CKernels"]),
-    module("TensorFiles", imports: ["DurableIO", "StrictJSON", "TensorCore"]),
+    module("TensorFiles", imports: ["DurableIO", "GuardedFiles", "StrictJSON", "TensorCore"]),
     module("Models", imports: ["TensorCore", "ModelConfig"]),
     module("Diffusion", imports: ["TensorCore", "ModelConfig"]),
-    module("Images", imports: ["CPNG", "CJPEG"]),
-    module("Datasets", imports: ["Images", "TensorFiles", "TensorCore", "CZlib"]),
+    module("Images", imports: ["CPNG", "CJPEG", "DurableIO"]),
+    module(
+      "Datasets",
+      imports: ["Images", "TensorFiles", "TensorCore", "CZlib", "DurableIO", "GuardedFiles"]),
     module(
       "ModelFiles",
-      imports: ["TensorFiles", "TensorCore", "ModelConfig", "StrictJSON", "DurableIO"]),
+      imports: [
+        "TensorFiles", "TensorCore", "ModelConfig", "StrictJSON", "DurableIO", "GuardedFiles",
+      ]),
     module(
       "Training",
       imports: [
@@ -106,7 +111,7 @@ let package = Package(
       "JobRunner",
       imports: [
         "Training", "Models", "Diffusion", "Datasets", "ModelFiles", "ModelConfig", "TensorFiles",
-        "TensorCore", "Images", "Jobs", "StrictJSON", "DurableIO", "CLinux",
+        "TensorCore", "Images", "Jobs", "StrictJSON", "DurableIO", "GuardedFiles", "CLinux",
       ]),
 
     program("ddpmd", imports: ["Supervision", "Spool", "Jobs", arguments, logging]),

@@ -7,6 +7,12 @@ int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpa
 
 enum { RENAME_WITHOUT_REPLACING = 1 };
 
+/* A descriptor that stands for a place in the file system, and opens nothing (open(2): O_PATH). */
+enum { OPEN_PLACE = 010000000 };
+
+/* From <sys/xattr.h>. */
+long getxattr(const char *path, const char *name, void *value, unsigned long size);
+
 /* Locks of an open file description: like flock(2), but a lock can be asked after without taking it. */
 enum { OFD_GETLK = 36, OFD_SETLK = 37, OFD_SETLKW = 38 };
 

@@ -5,7 +5,9 @@
 /// none every `*.bin`, in the order of their names. The classes' names are the lines of
 /// `batches.meta.txt` beside them, if it is there.
 
+internal import DurableIO
 internal import Glibc
+internal import GuardedFiles
 internal import TensorFiles
 
 /// The images of one or more CIFAR-10 batches.
@@ -21,13 +23,15 @@ struct CIFARDataset: Dataset {
   /// The number of images before each file.
   private let starts: [Int]
 
-  init(path: String, limit: Int? = nil) throws(DatasetError) {
+  init(
+    path: String, limit: Int? = nil, access: FileAccess = .ofThisProcess
+  ) throws(DatasetError) {
     var files: [ByteFile] = []
     var starts: [Int] = []
     var total = 0
-    for path in try Self.batches(at: path) {
+    for path in try Self.batches(at: path, access) {
       do throws(TensorFileError) {
-        let file = try ByteFile(path: path)
+        let file = try ByteFile(path: path, access: access)
         guard file.size > 0, file.size % Self.recordSize == 0 else {
           let isCIFAR100 = file.size > 0 && file.size % (Self.recordSize + 1) == 0
           throw .damaged(
@@ -62,8 +66,9 @@ struct CIFARDataset: Dataset {
   }
 
   /// The images' classes, under these names or those that the data set has.
-  func readLabels(names: [String]?) throws(DatasetError) -> Labels {
-    let published = try Self.publishedNames(beside: files[0].path) ?? (0..<10).map(String.init)
+  func readLabels(names: [String]?, _ access: FileAccess) throws(DatasetError) -> Labels {
+    let published =
+      try Self.publishedNames(beside: files[0].path, access) ?? (0..<10).map(String.init)
     let names = names ?? published
     var numbers: [Int] = []
     for file in files {
@@ -80,21 +85,31 @@ struct CIFARDataset: Dataset {
     return Labels(classes: names, numbers: numbers)
   }
 
-  private static func publishedNames(beside batch: String) throws(DatasetError) -> [String]? {
+  private static func publishedNames(
+    beside batch: String, _ access: FileAccess
+  ) throws(DatasetError) -> [String]? {
     let path = batch.replacing(/[^\/]+$/, with: "batches.meta.txt")
-    guard unsafe access(path, F_OK) == 0 else { return nil }
     do throws(TensorFileError) {
-      let file = try ByteFile(path: path)
+      let file = try ByteFile(path: path, access: access)
       let text = String(
         decoding: try file.bytes(at: 0, count: min(file.size, 1 << 16)), as: UTF8.self)
       return text.split { $0.isNewline }.map(String.init)
     } catch {
+      if case .system(let error) = error, error.isNotFound { return nil }
       throw DatasetError(path, error)
     }
   }
 
-  private static func batches(at path: String) throws(DatasetError) -> [String] {
-    guard let names = try FolderListing.names(in: path) else { return [path] }
+  private static func batches(
+    at path: String, _ access: FileAccess
+  ) throws(DatasetError) -> [String] {
+    let names: [String]
+    do {
+      names = try access.folder(path).entries().map(\.name)
+    } catch {
+      if error.code == ENOTDIR { return [path] }
+      throw DatasetError(error)
+    }
     let batches = names.filter { $0.hasSuffix(".bin") }.sorted()
     guard !batches.isEmpty else {
       throw DatasetError(path: path, problem: "the folder has no *.bin file of CIFAR-10")

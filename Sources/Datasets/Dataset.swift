@@ -1,5 +1,7 @@
 /// What every data set promises, and how one is opened.
 
+internal import DurableIO
+public import GuardedFiles
 public import Images
 internal import TensorFiles
 
@@ -59,6 +61,11 @@ public struct DatasetError: Error, Equatable, CustomStringConvertible {
     self.init(path: path, problem: error.problem, isTransient: error.isTransient)
   }
 
+  init(_ error: SystemError) {
+    self.init(
+      path: error.path, problem: "cannot be read: \(error.reason)", isTransient: error.isTransient)
+  }
+
   init(_ path: String, _ error: ImageError) {
     if case .file(_, let cause) = error {
       self.init(path, cause)
@@ -88,11 +95,13 @@ public enum DatasetFormat: String, CaseIterable, Sendable {
 ///
 /// - limit: only the first `limit` images are used.
 /// - labels: where the images' classes are; nil reads none.
+/// - access: what may be read.
 /// - threads: share the checking of a folder's files.
 /// - report: told, a line each, of all files at fault where the error, which names one, cannot.
 public func openDataset(
   path: String, format: DatasetFormat, size: Int, channels: Int, limit: Int? = nil,
-  labels: LabelSource? = nil, threads: Int = 1, report: (String) -> Void = { _ in }
+  labels: LabelSource? = nil, access: FileAccess = .ofThisProcess, threads: Int = 1,
+  report: (String) -> Void = { _ in }
 ) throws(DatasetError) -> any Dataset {
   precondition(size > 0 && channels > 0 && (limit ?? 1) > 0, "nothing would be read")
   let stored: any Dataset
@@ -101,19 +110,19 @@ public func openDataset(
   case .images:
     return try ImageFolderDataset(
       path: path, size: size, channels: channels, limit: limit, labelled: labels != nil,
-      threads: threads, report: report)
+      access: access, threads: threads, report: report)
   case .idx:
-    stored = try IDXDataset(path: path, limit: limit)
-    known = try labels.map { source throws(DatasetError) in try .ofIDX(path, source) }
+    stored = try IDXDataset(path: path, limit: limit, access: access)
+    known = try labels.map { source throws(DatasetError) in try .ofIDX(path, source, access) }
   case .cifar10:
-    let batches = try CIFARDataset(path: path, limit: limit)
+    let batches = try CIFARDataset(path: path, limit: limit, access: access)
     stored = batches
     known = try labels.map { source throws(DatasetError) in
-      try batches.readLabels(names: source.names)
+      try batches.readLabels(names: source.names, access)
     }
   case .npy:
-    stored = try NpyDataset(path: path, limit: limit)
-    known = try labels.map { source throws(DatasetError) in try .ofNpy(path, source) }
+    stored = try NpyDataset(path: path, limit: limit, access: access)
+    known = try labels.map { source throws(DatasetError) in try .ofNpy(path, source, access) }
   }
   let fits = stored.height == size && stored.width == size && stored.channels == channels
   let images =

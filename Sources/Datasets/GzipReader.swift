@@ -1,4 +1,5 @@
 internal import CZlib
+internal import Glibc
 internal import TensorFiles
 
 /// Reads a gzip file from its beginning to its end, its checksums verified by zlib.
@@ -6,9 +7,12 @@ internal import TensorFiles
   private let path: String
   private let stream: gzFile
 
-  init(path: String) throws(TensorFileError) {
-    self.path = path
-    guard let stream = unsafe gzopen(path, "rb") else {
+  /// Reads an open file, of which there is no other such reader.
+  init(_ file: ByteFile) throws(TensorFileError) {
+    path = file.path
+    let descriptor = try file.duplicateDescriptor()
+    guard let stream = unsafe gzdopen(descriptor, "rb") else {
+      close(descriptor)
       throw .damaged(path: path, problem: "zlib cannot open it")
     }
     unsafe self.stream = stream

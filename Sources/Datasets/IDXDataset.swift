@@ -7,6 +7,7 @@
 /// size must be exactly what the header says, and gzip's checksum must agree (not with a `limit`,
 /// where reading stops early).
 
+internal import GuardedFiles
 internal import TensorFiles
 
 /// Grey images of an IDX file, gzip-compressed or not.
@@ -27,14 +28,15 @@ struct IDXDataset: Dataset {
   private let path: String
   private let storage: Storage
 
-  init(path: String, limit: Int? = nil, memoryLimit: Int = IDXDataset.memoryLimit)
-    throws(DatasetError)
-  {
+  init(
+    path: String, limit: Int? = nil, access: FileAccess = .ofThisProcess,
+    memoryLimit: Int = IDXDataset.memoryLimit
+  ) throws(DatasetError) {
     self.path = path
     do throws(TensorFileError) {
-      let file = try ByteFile(path: path)
+      let file = try ByteFile(path: path, access: access)
       let isCompressed = try file.bytes(at: 0, count: min(2, file.size)) == [0x1F, 0x8B]
-      let gzip = isCompressed ? try GzipReader(path: path) : nil
+      let gzip = isCompressed ? try GzipReader(file) : nil
       let header =
         if let gzip {
           try gzip.read(Self.headerSize)

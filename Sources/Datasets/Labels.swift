@@ -4,7 +4,8 @@
 /// gives, or that the data set has (subfolders, CIFAR-10's list), or else the numbers themselves up
 /// to the largest label in the file; a `limit` on the images does not change them.
 
-internal import Glibc
+internal import DurableIO
+internal import GuardedFiles
 internal import TensorFiles
 
 /// The classes of a data set's images.
@@ -72,12 +73,14 @@ extension Labels {
 
   /// The labels of the images in an IDX file: those of the IDX file of labels beside it, called as
   /// MNIST's are (`train-images-idx3-ubyte` and `train-labels-idx1-ubyte`), compressed or not.
-  static func ofIDX(_ images: String, _ source: LabelSource) throws(DatasetError) -> Labels {
-    let path = if let path = source.path { path } else { try labelsFile(beside: images) }
+  static func ofIDX(
+    _ images: String, _ source: LabelSource, _ access: FileAccess
+  ) throws(DatasetError) -> Labels {
+    let path = if let path = source.path { path } else { try labelsFile(beside: images, access) }
     return try Labels(path, source.names) { path throws(TensorFileError) in
-      let size = try ByteFile(path: path).size
+      let stored = try ByteFile(path: path, access: access)
       // zlib reads files that are not compressed, too.
-      let file = try GzipReader(path: path)
+      let file = try GzipReader(stored)
       let header = try file.read(8)
       guard header.count == 8, header.starts(with: [0, 0, 8, 1]) else {
         throw .unsupported(
@@ -85,9 +88,9 @@ extension Labels {
       }
       let count = header[4...].reduce(0) { $0 << 8 | Int($1) }
       // Deflate cannot shrink by more than 1032: no memory is taken for a false promise.
-      guard count / 1032 <= size else {
+      guard count / 1032 <= stored.size else {
         throw .damaged(
-          path: path, problem: "its header promises \(count) labels and it has \(size) bytes")
+          path: path, problem: "its header promises \(count) labels and it has \(stored.size) bytes")
       }
       let labels = try file.read(exactly: count)
       try file.expectEnd()
@@ -96,14 +99,16 @@ extension Labels {
   }
 
   /// The labels in a .npy file of integers, one an image.
-  static func ofNpy(_ images: String, _ source: LabelSource) throws(DatasetError) -> Labels {
+  static func ofNpy(
+    _ images: String, _ source: LabelSource, _ access: FileAccess
+  ) throws(DatasetError) -> Labels {
     guard let path = source.path else {
       throw DatasetError(
         path: images,
         problem: "a .npy file has images alone: name the .npy file of their labels instead of true")
     }
     return try Labels(path, source.names) { path throws(TensorFileError) in
-      let file = try NpyFile(path: path)
+      let file = try NpyFile(path: path, access: access)
       guard file.shape.count == 1, let labels = try file.integers() else {
         throw .unsupported(
           path: path,
@@ -126,7 +131,9 @@ extension Labels {
     try self.init(numbers, names: names, path: path)
   }
 
-  private static func labelsFile(beside images: String) throws(DatasetError) -> String {
+  private static func labelsFile(
+    beside images: String, _ access: FileAccess
+  ) throws(DatasetError) -> String {
     var parts = images.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     let name = parts.removeLast()
     guard name.contains("images") else {
@@ -138,10 +145,12 @@ extension Labels {
     let wanted = name.replacing("images", with: "labels").replacing("idx3", with: "idx1")
     let twin = wanted.hasSuffix(".gz") ? String(wanted.dropLast(3)) : wanted + ".gz"
     let paths = [wanted, twin].map { (parts + [$0]).joined(separator: "/") }
-    guard let path = paths.first(where: { unsafe access($0, F_OK) == 0 }) else {
-      throw DatasetError(path: images, problem: "its labels are not beside it: no \(paths[0])")
+    do {
+      for path in paths where try access.exists(path) { return path }
+    } catch {
+      throw DatasetError(error)
     }
-    return path
+    throw DatasetError(path: images, problem: "its labels are not beside it: no \(paths[0])")
   }
 }
 

@@ -1,3 +1,4 @@
+internal import GuardedFiles
 internal import TensorFiles
 
 /// Images in a NumPy array of uint8, N×H×W×C, with any number of channels; read where it lies.
@@ -8,9 +9,11 @@ struct NpyDataset: Dataset {
   let channels: Int
   private let file: NpyFile
 
-  init(path: String, limit: Int? = nil) throws(DatasetError) {
+  init(
+    path: String, limit: Int? = nil, access: FileAccess = .ofThisProcess
+  ) throws(DatasetError) {
     do throws(TensorFileError) {
-      file = try NpyFile(path: path)
+      file = try NpyFile(path: path, access: access)
       guard file.holds(UInt8.self), file.shape.count == 4, file.count > 0 else {
         throw .unsupported(
           path: path,

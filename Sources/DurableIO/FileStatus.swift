@@ -33,6 +33,8 @@ public struct FileStatus: Equatable, Sendable {
   public let links: Int
   /// User id.
   public let owner: UInt32
+  /// Group id.
+  public let group: UInt32
   /// The permission bits.
   public let permissions: UInt32
   /// With `inode`, tells files apart.
@@ -56,6 +58,7 @@ public struct FileStatus: Equatable, Sendable {
     size = Int(status.st_size)
     links = Int(status.st_nlink)
     owner = status.st_uid
+    group = status.st_gid
     permissions = status.st_mode & 0o7777
     device = UInt64(status.st_dev)
     inode = UInt64(status.st_ino)

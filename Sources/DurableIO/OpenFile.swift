@@ -20,6 +20,18 @@ public final class OpenFile: Sendable {
     try self.init(path, flags: O_RDONLY)
   }
 
+  /// Opens `name` as seen from the open folder `folder`, or from the working directory if nil.
+  ///
+  /// - path: what the file is called in errors.
+  package init(
+    _ name: String, in folder: OpenFile?, flags: Int32, path: String
+  ) throws(SystemError) {
+    self.path = path
+    descriptor = try Syscalls.call("open", path) {
+      unsafe openat(folder?.descriptor ?? AT_FDCWD, name, flags | O_CLOEXEC)
+    }
+  }
+
   deinit { close(descriptor) }
 
   /// What the kernel knows of the file now.

@@ -59,7 +59,11 @@ import Glibc
 
   /// The checksum of the file at `path`, read in pieces.
   public static func of(file path: String) throws(SystemError) -> Digest {
-    let file = try OpenFile(reading: path)
+    try of(try OpenFile(reading: path))
+  }
+
+  /// The checksum of an open file, read in pieces.
+  public static func of(_ file: OpenFile) throws(SystemError) -> Digest {
     var hash = SHA256()
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
     var offset = 0

@@ -8,19 +8,24 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
   public let path: String
   /// The value of `errno`.
   public let code: Int32
+  /// What is known better than the kernel says it.
+  private let detail: String?
 
   /// An error made from its parts.
-  public init(operation: String, path: String, code: Int32) {
+  ///
+  /// - detail: the reason, where more is known of it than `code` says.
+  public init(operation: String, path: String, code: Int32, detail: String? = nil) {
     self.operation = operation
     self.path = path
     self.code = code
+    self.detail = detail
   }
 
   /// One clause: `cannot rename /a/b: No space left on device`.
   public var description: String { "cannot \(operation) \(path): \(reason)" }
 
-  /// The kernel's reason alone: `No space left on device`.
-  public var reason: String { unsafe String(cString: strerror(code)) }
+  /// The reason alone: `No space left on device`.
+  public var reason: String { detail ?? (unsafe String(cString: strerror(code))) }
 
   /// Whether the machine's state is at fault (no space, no memory, no descriptors, a failing
   /// disk) and the same call may succeed later; never a fault of the file's content or name.

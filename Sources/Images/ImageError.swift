@@ -1,4 +1,4 @@
-internal import Glibc
+public import DurableIO
 
 /// The image formats read.
 public enum ImageFormat: String, Sendable {
@@ -9,7 +9,7 @@ public enum ImageFormat: String, Sendable {
 /// Why an image cannot be used.
 public enum ImageError: Error, Equatable {
   /// The file cannot be opened or read.
-  case unreadable(errno: Int32)
+  case unreadable(SystemError)
   /// Neither PNG nor JPEG, judged by the first bytes.
   case unknownFormat
   /// The bytes break the format's rules or end too soon.
@@ -30,7 +30,7 @@ extension ImageError {
   /// Whether the machine's state is at fault, not the file, so that trying again may help.
   public var isTransient: Bool {
     switch self {
-    case .unreadable(let errno): [EIO, EMFILE, ENFILE, ENOMEM, EAGAIN, ESTALE].contains(errno)
+    case .unreadable(let error): error.isTransient
     case .file(_, let error): error.isTransient
     default: false
     }
@@ -41,8 +41,8 @@ extension ImageError: CustomStringConvertible {
   /// One sentence: what was found, what is allowed.
   public var description: String {
     switch self {
-    case .unreadable(let errno):
-      "cannot be read: \(systemMessage(errno))"
+    case .unreadable(let error):
+      "cannot be read: \(error.reason)"
     case .unknownFormat:
       "is neither a PNG nor a JPEG image; convert it to one of these"
     case .damaged(let format, let problem):

@@ -3,7 +3,7 @@
 /// The format is told from the first bytes, not from the name. Every size is checked before memory
 /// is taken for it.
 
-internal import Glibc
+public import DurableIO
 
 /// What a file's header says.
 public struct ImageInfo: Equatable, Sendable {
@@ -61,9 +61,9 @@ public struct ImageInfo: Equatable, Sendable {
 /// but not one damaged in the middle: only decoding does.
 ///
 /// Throws: `ImageError.file`.
-public func inspectImage(path: String) throws(ImageError) -> ImageInfo {
+public func inspectImage(_ file: OpenFile) throws(ImageError) -> ImageInfo {
   do throws(ImageError) {
-    let file = try ImageFile(path)
+    let file = try ImageFile(file)
     let head = try file.read(0..<min(file.size, 1 << 16))
     let info: ImageInfo
     do {
@@ -84,19 +84,19 @@ public func inspectImage(path: String) throws(ImageError) -> ImageInfo {
     }
     return info
   } catch {
-    throw .file(path: path, error)
+    throw .file(path: file.path, error)
   }
 }
 
 /// Reads and decodes a PNG or JPEG file; with `channels`, converted to that many (1 or 3).
 ///
 /// Throws: `ImageError.file`.
-public func loadImage(path: String, channels: Int? = nil) throws(ImageError) -> Image {
+public func loadImage(_ file: OpenFile, channels: Int? = nil) throws(ImageError) -> Image {
   do throws(ImageError) {
-    let file = try ImageFile(path)
+    let file = try ImageFile(file)
     return try decodeImage(try file.read(0..<file.size), channels: channels)
   } catch {
-    throw .file(path: path, error)
+    throw .file(path: file.path, error)
   }
 }
 
@@ -111,41 +111,32 @@ public func decodeImage(_ bytes: [UInt8], channels: Int? = nil) throws(ImageErro
   return try image.converted(toChannels: channels)
 }
 
-/// An open file of allowed size.
-private final class ImageFile {
-  private let descriptor: Int32
+/// A file of allowed size.
+private struct ImageFile {
+  private let file: OpenFile
   let size: Int
 
-  init(_ path: String) throws(ImageError) {
-    // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    unsafe descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw .unreadable(errno: errno) }
-    var status = stat()
-    size = unsafe fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
-    guard status.st_mode & S_IFMT == S_IFREG else { throw .unreadable(errno: EINVAL) }
+  init(_ file: OpenFile) throws(ImageError) {
+    self.file = file
+    do {
+      size = try file.status().size
+    } catch {
+      throw .unreadable(error)
+    }
     guard size <= ImageInfo.fileLimit else { throw .tooManyBytes(size) }
   }
 
-  deinit { if descriptor >= 0 { close(descriptor) } }
-
   func read(_ range: Range<Int>) throws(ImageError) -> [UInt8] {
-    var failure: Int32 = 0
+    var failure: SystemError?
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
-      while count < range.count {
-        let n = unsafe pread(
-          descriptor, buffer.baseAddress.map { unsafe $0 + count }, range.count - count,
-          range.lowerBound + count)
-        if n < 0 && errno == EINTR { continue }
-        if n < 0 { failure = errno }
-        if n <= 0 { return }
-        count += n
+      do throws(SystemError) {
+        count = try unsafe file.read(
+          into: UnsafeMutableRawBufferPointer(buffer), at: range.lowerBound)
+      } catch {
+        failure = error
       }
     }
-    guard failure == 0 else { throw .unreadable(errno: failure) }
+    if let failure { throw .unreadable(failure) }
     return bytes
   }
-}
-
-func systemMessage(_ code: Int32) -> String {
-  unsafe String(cString: strerror(code))
 }

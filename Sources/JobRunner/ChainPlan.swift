@@ -1,4 +1,5 @@
 import Diffusion
+import GuardedFiles
 import Jobs
 import ModelConfig
 import TensorCore
@@ -44,12 +45,12 @@ extension ChainPlan {
 /// - shape: 1×H×W×C.
 func makeChainPlan(
   _ job: JobSpec, _ spec: SampleSpec, _ inputs: JobInputs, _ scheduler: SchedulerConfig,
-  shape: Shape, log: (String) -> Void
+  _ access: FileAccess, shape: Shape, log: (String) -> Void
 ) throws(JobFailure) -> any ChainPlan {
   let sampler = try makeSampler(spec.sampler, scheduler, log: log)
   let noise: InitialNoise? =
     if let file = inputs.files["initial_noise"] {
-      try InitialNoise(path: file.path, count: spec.count, imageShape: shape)
+      try InitialNoise(path: file.path, access, count: spec.count, imageShape: shape)
     } else {
       nil
     }
@@ -58,11 +59,12 @@ func makeChainPlan(
     return Generation(count: spec.count, sampler: sampler, noise: noise)
   case .interpolate(let task):
     return try Interpolation(
-      task, count: spec.count, seed: job.seed, sampler, NoiseSchedule(scheduler), shape: shape,
-      log: log)
+      task, access, count: spec.count, seed: job.seed, sampler, NoiseSchedule(scheduler),
+      shape: shape, log: log)
   case .inpaint(let task):
     return try Inpainting(
-      task, count: spec.count, noise: noise, sampler, NoiseSchedule(scheduler), shape: shape)
+      task, access, count: spec.count, noise: noise, sampler, NoiseSchedule(scheduler),
+      shape: shape)
   }
 }
 

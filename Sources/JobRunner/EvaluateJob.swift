@@ -54,9 +54,9 @@ final class EvaluateJob {
     self.job = job
     self.spec = spec
     self.context = context
-    inputs = try EvaluatedModel.settleInputs(of: spec, in: context.directory)
+    inputs = try EvaluatedModel.settleInputs(of: spec, in: context.directory, context.access)
     let inputs = inputs
-    let folder = try attempt { try DiffusersFolder(path: inputs.model) }
+    let folder = try attempt { try inputs.folder() }
     let unet = UNet(folder.unet)
     self.unet = unet
     let names = EvaluatedModel.names(spec, inputs)
@@ -71,7 +71,8 @@ final class EvaluateJob {
     bound = VariationalBound(folder.scheduler)
     dataset = try attempt {
       try openDataset(
-        spec.dataset, for: folder.unet, threads: context.threadsNow, report: context.log)
+        spec.dataset, for: folder.unet, context.access, threads: context.threadsNow,
+        report: context.log)
     }
     labels = try evaluatedLabels(of: dataset, try attempt { try folder.classes() })
     var shuffle = EpochShuffle(

@@ -3,6 +3,7 @@
 
 import Diffusion
 import DurableIO
+import GuardedFiles
 import Jobs
 import ModelFiles
 import Models
@@ -17,31 +18,31 @@ struct EvaluatedModel {
   let denoisers: [any Denoiser]
   private let weights: FloatBuffer
 
-  private static let raw = "raw_weights"
-
   /// The inputs of a job, with the weights that it wants.
   static func settleInputs(
-    of spec: EvaluateSpec, in directory: JobDirectory
+    of spec: EvaluateSpec, in directory: JobDirectory, _ access: FileAccess
   ) throws(JobFailure) -> JobInputs {
-    try JobInputs.settled(model: spec.model, in: directory) { model in
-      guard try Directory.exists(model + "/raw") else {
+    try JobInputs.settled(model: spec.model, in: directory, access) { inputs in
+      guard try inputs.hasFolder("raw") else {
         guard spec.weights == nil else {
           throw JobFailure.failed(
-            reason: "$.weights: \(model) has no folder raw/, so its weights are the only ones;"
+            reason: "$.weights: \(inputs.model) has no folder raw/, so its weights are the only ones;"
               + " leave the key out")
         }
         return [:]
       }
       guard (spec.weights ?? [.raw]).contains(.raw) else { return [:] }
-      let files = try DiffusersFolder(path: model + "/raw").weightFiles
+      let files = try inputs.folder("raw").weightFiles
       return Dictionary(
-        uniqueKeysWithValues: files.enumerated().map { ($0 == 0 ? raw : "\(raw)_\($0)", $1) })
+        uniqueKeysWithValues: files.enumerated().map {
+          ($0 == 0 ? JobInputs.rawWeights : "\(JobInputs.rawWeights)_\($0)", $1)
+        })
     }
   }
 
   /// The names of the weights that a job with these inputs scores.
   static func names(_ spec: EvaluateSpec, _ inputs: JobInputs) -> [String] {
-    spec.weights?.map(\.rawValue) ?? (inputs.files[raw] == nil ? ["model"] : ["ema", "raw"])
+    spec.weights?.map(\.rawValue) ?? (inputs.files[JobInputs.rawWeights] == nil ? ["model"] : ["ema", "raw"])
   }
 
   /// Reads the weights of that name.
@@ -49,7 +50,7 @@ struct EvaluatedModel {
     self.name = name
     let weights = FloatBuffer(count: unet.layout.count)
     try attempt {
-      try DiffusersFolder(path: name == "raw" ? inputs.model + "/raw" : inputs.model)
+      try inputs.folder(name == "raw" ? name : nil)
         .readWeights(into: weights.all, layout: unet.layout)
     }
     self.weights = weights

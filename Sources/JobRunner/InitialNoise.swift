@@ -1,3 +1,4 @@
+import GuardedFiles
 import TensorCore
 import TensorFiles
 
@@ -9,9 +10,9 @@ struct InitialNoise {
   /// Opens the file and checks that it fits the job, and that every number in it is finite.
   ///
   /// - imageShape: 1×H×W×C.
-  init(path: String, count: Int, imageShape: Shape) throws(JobFailure) {
+  init(path: String, _ access: FileAccess, count: Int, imageShape: Shape) throws(JobFailure) {
     shape = imageShape
-    file = try attempt { try NpyFile(path: path) }
+    file = try attempt { try NpyFile(path: path, access: access) }
     let wanted = [count, imageShape.c, imageShape.h, imageShape.w]
     guard file.holds(Float.self), file.shape == wanted else {
       throw .failed(

@@ -1,4 +1,5 @@
 import Diffusion
+import GuardedFiles
 import Images
 import Jobs
 import TensorCore
@@ -19,11 +20,11 @@ struct Inpainting: ChainPlan {
   ///
   /// - shape: 1×H×W×C.
   init(
-    _ spec: InpaintingSpec, count: Int, noise: InitialNoise?, _ base: any Sampler,
-    _ schedule: NoiseSchedule, shape: Shape
+    _ spec: InpaintingSpec, _ access: FileAccess, count: Int, noise: InitialNoise?,
+    _ base: any Sampler, _ schedule: NoiseSchedule, shape: Shape
   ) throws(JobFailure) {
-    let original = try TaskImage(path: spec.image, at: "$.task.image", channels: shape.c)
-    let mask = try TaskImage(path: spec.mask, at: "$.task.mask", channels: 1)
+    let original = try TaskImage(path: spec.image, access, at: "$.task.image", channels: shape.c)
+    let mask = try TaskImage(path: spec.mask, access, at: "$.task.mask", channels: 1)
     try mask.checkSize(isThatOf: original)
     let image = original.resampled(to: shape)
     let isUnknown = mask.resampled(to: shape).pixels.flatMap { grey in

@@ -1,4 +1,5 @@
 import Diffusion
+import GuardedFiles
 import Images
 import Jobs
 import TensorCore
@@ -22,11 +23,11 @@ struct Interpolation: ChainPlan {
   /// - shape: 1×H×W×C.
   /// - log: told where the sampler's way has no such depth.
   init(
-    _ spec: InterpolationSpec, count: Int, seed: UInt64, _ sampler: any Sampler,
-    _ schedule: NoiseSchedule, shape: Shape, log: (String) -> Void
+    _ spec: InterpolationSpec, _ access: FileAccess, count: Int, seed: UInt64,
+    _ sampler: any Sampler, _ schedule: NoiseSchedule, shape: Shape, log: (String) -> Void
   ) throws(JobFailure) {
     func load(_ path: String, _ key: String) throws(JobFailure) -> Image {
-      try TaskImage(path: path, at: key, channels: shape.c).resampled(to: shape)
+      try TaskImage(path: path, access, at: key, channels: shape.c).resampled(to: shape)
     }
     ends = (try load(spec.from, "$.task.from"), try load(spec.to, "$.task.to"))
     var starts: [(position: Int, t: Int)] = []

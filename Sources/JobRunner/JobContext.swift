@@ -1,3 +1,4 @@
+import GuardedFiles
 import Jobs
 import TensorCore
 import Training
@@ -5,6 +6,8 @@ import Training
 /// What a run of a job works with, beside the job itself.
 struct JobContext {
   let directory: JobDirectory
+  /// What the job may read outside of its folder.
+  let access: FileAccess
   /// The most threads that the numerics may use at any time.
   let threads: Int
   /// How many of them they may use now; nil: all.

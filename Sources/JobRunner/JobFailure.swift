@@ -77,6 +77,8 @@ func attempt<Result>(_ body: () throws -> Result) throws(JobFailure) -> Result {
     throw JobFailure(error)
   } catch let error as DatasetError {
     throw JobFailure(error)
+  } catch let error as ImageError {
+    throw JobFailure(error)
   } catch let error as TrainingError {
     throw JobFailure(error)
   } catch {

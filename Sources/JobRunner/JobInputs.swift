@@ -3,12 +3,13 @@
 /// meanwhile.
 
 import DurableIO
+import GuardedFiles
 import Jobs
 import ModelFiles
 import StrictJSON
 
 /// The model that a job reads, and the other files beside it.
-struct JobInputs: Equatable {
+struct JobInputs {
   /// The value of `schema` in the file.
   static let schema = "ddpm.inputs/1"
 
@@ -17,9 +18,9 @@ struct JobInputs: Equatable {
     var path: String
     var sha256: String
 
-    init(path: String) throws(SystemError) {
+    init(path: String, _ access: FileAccess) throws(SystemError) {
       self.path = path
-      sha256 = try SHA256.of(file: path).hex
+      sha256 = try SHA256.of(access.file(path)).hex
     }
 
     fileprivate init?(json: JSONValue?) {
@@ -33,26 +34,34 @@ struct JobInputs: Equatable {
   }
 
   /// The model's folder.
-  var model: String
+  let model: String
   /// The files with its weights.
-  var weights: [PinnedFile]
+  private(set) var weights: [PinnedFile] = []
   /// Further files, by the job's keys.
-  var files: [String: PinnedFile]
+  private(set) var files: [String: PinnedFile] = [:]
+  /// What may be read of the model, and of the rest.
+  private let modelAccess, access: FileAccess
+
+  /// The key of files that are a part of the model begins so.
+  static let rawWeights = "raw_weights"
 
   /// Resolves and pins.
   ///
   /// - key: where in the job file the model stands, such as `$.model`.
-  /// - files: given the model's folder, the further files by their keys; nil where there is none.
+  /// - access: what may be read of what the job names.
+  /// - files: given the model, the further files by their keys; nil where there is none.
   init(
     model reference: ModelReference, at key: String, in directory: JobDirectory,
-    files: (_ model: String) throws -> [String: String?] = { _ in [:] }
+    _ access: FileAccess, files: (JobInputs) throws -> [String: String?] = { _ in [:] }
   ) throws {
-    model = try ModelResolution.path(of: reference, at: key, from: directory)
-    weights = try DiffusersFolder(path: model).weightFiles.map(PinnedFile.init)
-    self.files = [:]
-    for case (let key, let path?) in try files(model) {
+    let resolution = ModelResolution(directory, access)
+    model = try resolution.path(of: reference, at: key)
+    modelAccess = resolution.access(to: reference, at: model)
+    self.access = access
+    weights = try folder().weightFiles.map { try PinnedFile(path: $0, modelAccess) }
+    for case (let key, let path?) in try files(self) {
       do throws(SystemError) {
-        self.files[key] = try PinnedFile(path: path)
+        self.files[key] = try PinnedFile(path: path, self.access(toFileOf: key))
       } catch {
         throw JobFailure(error).at("$.\(key)")
       }
@@ -60,17 +69,37 @@ struct JobInputs: Equatable {
   }
 
   /// Reads what `json` says; nil if that is not what a record says.
-  init?(json: JSONObject) {
+  init?(
+    json: JSONObject, model reference: ModelReference, in directory: JobDirectory,
+    _ access: FileAccess
+  ) {
     guard json["schema"]?.string == Self.schema, let model = json["model"]?.string else {
       return nil
     }
     self.model = model
+    modelAccess = ModelResolution(directory, access).access(to: reference, at: model)
+    self.access = access
     weights = (json["weights"]?.array ?? [json["weights"] ?? .null]).compactMap(PinnedFile.init)
-    files = [:]
     for (key, value) in json.members where key != "weights" {
       files[key] = PinnedFile(json: value)
     }
     if weights.isEmpty { return nil }
+  }
+
+  /// Opens the model, or the one in its subfolder `name`.
+  func folder(_ name: String? = nil) throws(ModelFileError) -> DiffusersFolder {
+    try DiffusersFolder(path: path(name), access: modelAccess)
+  }
+
+  /// Whether the model has a subfolder `name`.
+  func hasFolder(_ name: String) throws(SystemError) -> Bool {
+    try modelAccess.exists(path(name))
+  }
+
+  private func path(_ name: String?) -> String { name.map { "\(model)/\($0)" } ?? model }
+
+  private func access(toFileOf key: String) -> FileAccess {
+    key.hasPrefix(Self.rawWeights) ? modelAccess : access
   }
 
   /// As JSON, also for the manifest: one file of weights is an object, shards are an array.
@@ -88,16 +117,18 @@ struct JobInputs: Equatable {
   ///
   /// - files: as in `init`; called at the first start only.
   static func settled(
-    model: ModelReference, in directory: JobDirectory,
-    files: (_ model: String) throws -> [String: String?]
+    model: ModelReference, in directory: JobDirectory, _ access: FileAccess,
+    files: (JobInputs) throws -> [String: String?]
   ) throws(JobFailure) -> JobInputs {
     try attempt {
       if let record = try InputsRecord.read(in: directory) {
-        guard let inputs = JobInputs(json: record) else { throw InputsRecord.damaged(directory) }
+        guard let inputs = JobInputs(json: record, model: model, in: directory, access) else {
+          throw InputsRecord.damaged(directory)
+        }
         try inputs.requireUnchanged()
         return inputs
       }
-      let inputs = try JobInputs(model: model, at: "$.model", in: directory, files: files)
+      let inputs = try JobInputs(model: model, at: "$.model", in: directory, access, files: files)
       try InputsRecord.write(inputs.json, in: directory)
       return inputs
     }
@@ -105,8 +136,10 @@ struct JobInputs: Equatable {
 
   /// Fails the job if a file is not what it was when it was pinned.
   func requireUnchanged() throws {
-    for file in weights + files.values {
-      guard try PinnedFile(path: file.path) == file else {
+    let pinned =
+      weights.map { ($0, modelAccess) } + files.map { ($0.value, access(toFileOf: $0.key)) }
+    for (file, access) in pinned {
+      guard try PinnedFile(path: file.path, access) == file else {
         throw JobFailure.failed(
           reason: "\(file.path) has changed since the job began; submit the job again")
       }

@@ -1,63 +1,105 @@
 import DurableIO
+import GuardedFiles
 import Jobs
 
 /// From a job's reference to a model to the folder it means. Other jobs are siblings:
 /// `jobs/ID/results/` is a model folder once the train job ID is done.
-enum ModelResolution {
+///
+/// Everybody may use the results of the jobs that he has submitted, and of others' as far as the
+/// modes of the files let him, which is how they can be read without ddpmd, too. `data_roots` is
+/// about data that come from elsewhere.
+struct ModelResolution {
+  /// The job that asks.
+  private let asking: JobDirectory
+  private let access: FileAccess
+  /// The folder of all jobs.
+  private let jobs: String
+
+  /// - access: what may be read of what the asking job names.
+  init(_ asking: JobDirectory, _ access: FileAccess) {
+    self.asking = asking
+    self.access = access
+    let slash = asking.path.lastIndex(of: "/") ?? asking.path.startIndex
+    jobs = String(asking.path[..<slash])
+  }
+
+  /// What may be read of the model at `path`, which is what `reference` meant when it was resolved.
+  func access(to reference: ModelReference, at path: String) -> FileAccess {
+    if case .path = reference { return access }
+    let job = path.lastIndex(of: "/").map { JobDirectory(path: String(path[..<$0])) }
+    return access.toResults(of: job.flatMap(Self.envelope)?.submitter)
+  }
+
   /// The folder that `reference` means now.
   ///
   /// - key: where in the job file it stands, such as `$.model`.
-  static func path(
-    of reference: ModelReference, at key: String, from directory: JobDirectory
-  ) throws(JobFailure) -> String {
-    let slash = directory.path.lastIndex(of: "/") ?? directory.path.startIndex
-    let jobs = String(directory.path[..<slash])
+  func path(of reference: ModelReference, at key: String) throws(JobFailure) -> String {
     switch reference {
     case .path(let path):
       return path
     case .job(let id):
       let job = JobDirectory(path: "\(jobs)/\(id)")
-      guard let spec = spec(of: job) else {
+      guard let envelope = Self.envelope(of: job) else {
         throw .failed(reason: "\(key).job: there is no job \(id)")
       }
-      guard case .train = spec.work else {
+      guard case .train = envelope.spec.work else {
         throw .failed(
-          reason: "\(key).job: job \(id) is \(spec.kindWithArticle) job; a train job is needed")
+          reason: "\(key).job: job \(id) is \(envelope.spec.kindWithArticle) job; a train job is"
+            + " needed")
       }
       guard try attempt({ try ResultsFolder.isPublished(job) }) else {
-        throw .failed(reason: "\(key).job: job \(id) \(fate(of: job))")
+        throw .failed(reason: "\(key).job: job \(id) \(Self.fate(of: job))")
+      }
+      do {
+        try checkAccess(to: job, of: envelope)
+      } catch {
+        throw error.at("\(key).job")
       }
       return job.results
     case .jobNamed(let name):
-      return try results(ofJobNamed: name, at: key, in: jobs, for: directory)
+      return try results(ofJobNamed: name, at: key)
     }
   }
 
-  /// The results of the newest finished train job of that name.
-  private static func results(
-    ofJobNamed name: String, at key: String, in jobs: String, for asking: JobDirectory
-  ) throws(JobFailure) -> String {
+  /// The results of the newest finished train job of that name that may be read.
+  private func results(ofJobNamed name: String, at key: String) throws(JobFailure) -> String {
     let ids = try attempt { try Directory.names(in: jobs) }.compactMap { Int($0) }
     // What there is of that name instead, newest first.
     var unfinished: [String] = []
     var others: [String] = []
     for id in ids.sorted(by: >) {
       let job = JobDirectory(path: "\(jobs)/\(id)")
-      guard job != asking, let spec = spec(of: job), spec.name == name else { continue }
-      guard case .train = spec.work else {
-        others.append("job \(id) is \(spec.kindWithArticle) job")
+      guard job != asking, let envelope = Self.envelope(of: job), envelope.spec.name == name else {
         continue
       }
-      if try attempt({ try ResultsFolder.isPublished(job) }) { return job.results }
-      unfinished.append("job \(id) \(fate(of: job))")
+      guard case .train = envelope.spec.work else {
+        others.append("job \(id) is \(envelope.spec.kindWithArticle) job")
+        continue
+      }
+      guard try attempt({ try ResultsFolder.isPublished(job) }) else {
+        unfinished.append("job \(id) \(Self.fate(of: job))")
+        continue
+      }
+      do {
+        try checkAccess(to: job, of: envelope)
+        return job.results
+      } catch .failed(let reason) {
+        unfinished.append("job \(id) is: \(reason)")
+      }
     }
     let found = (unfinished + others).first ?? "no other job has that name"
     throw .failed(reason: "\(key).job: no finished train job is named \"\(name)\"; \(found)")
   }
 
-  private static func spec(of job: JobDirectory) -> JobSpec? {
+  private func checkAccess(to job: JobDirectory, of envelope: Envelope) throws(JobFailure) {
+    _ = try attempt {
+      try access.toResults(of: envelope.submitter).folder(job.results).entries()
+    }
+  }
+
+  private static func envelope(of job: JobDirectory) -> Envelope? {
     guard let bytes = try? readFile(job.job) else { return nil }
-    return try? Envelope.parse(bytes).spec
+    return try? Envelope.parse(bytes)
   }
 
   /// What has become of a train job that has no results, by the last of its events.

@@ -1,5 +1,6 @@
 import Datasets
 import DurableIO
+import GuardedFiles
 import Images
 import Jobs
 import ModelConfig
@@ -14,12 +15,14 @@ struct NeighbourPicture {
 
   /// Opens the data set in the size that the network wants.
   init(
-    _ spec: NeighboursSpec, _ unet: UNetConfig, _ pool: ThreadPool, report: (String) -> Void
+    _ spec: NeighboursSpec, _ unet: UNetConfig, _ access: FileAccess, _ pool: ThreadPool,
+    report: (String) -> Void
   ) throws(JobFailure) {
     self.spec = spec
     let dataset: any Dataset
     do throws(DatasetError) {
-      dataset = try openDataset(spec.dataset, for: unet, threads: pool.threads, report: report)
+      dataset = try openDataset(
+        spec.dataset, for: unet, access, threads: pool.threads, report: report)
     } catch {
       throw JobFailure(error).at("$.neighbours.dataset")
     }

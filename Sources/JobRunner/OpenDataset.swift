@@ -1,4 +1,5 @@
 import Datasets
+import GuardedFiles
 import Jobs
 import ModelConfig
 import TensorCore
@@ -7,7 +8,8 @@ import TensorCore
 ///
 /// - report: told, a line each, of all files at fault.
 func openDataset(
-  _ spec: DatasetSpec, for unet: UNetConfig, threads: Int, report: (String) -> Void
+  _ spec: DatasetSpec, for unet: UNetConfig, _ access: FileAccess, threads: Int,
+  report: (String) -> Void
 ) throws(DatasetError) -> any Dataset {
   let format: DatasetFormat =
     switch spec.format {
@@ -18,7 +20,7 @@ func openDataset(
     }
   return try Datasets.openDataset(
     path: spec.path, format: format, size: unet.sampleSize, channels: unet.inChannels,
-    limit: spec.limit, labels: LabelSource(spec), threads: threads, report: report)
+    limit: spec.limit, labels: LabelSource(spec), access: access, threads: threads, report: report)
 }
 
 extension Dataset {

@@ -44,20 +44,20 @@ final class SampleJob {
     self.job = job
     self.spec = spec
     self.context = context
-    let inputs = try JobInputs.settled(model: spec.model, in: context.directory) { _ in
+    let inputs = try JobInputs.settled(model: spec.model, in: context.directory, context.access) { _ in
       var files = ["initial_noise": spec.initialNoise]
       for (key, path) in spec.task.files { files["task.\(key)"] = path }
       return files
     }
     self.inputs = inputs
-    let model = try attempt { try DiffusersFolder(path: inputs.model) }
+    let model = try attempt { try inputs.folder() }
     let unet = UNet(model.unet)
     try MemoryNeed(sampling: unet).check(in: context)
     let shape = Shape(1, model.unet.sampleSize, model.unet.sampleSize, model.unet.inChannels)
     imageShape = shape
     outputChannels = model.unet.outChannels
     let plan = try makeChainPlan(
-      job, spec, inputs, model.scheduler, shape: shape, log: context.log)
+      job, spec, inputs, model.scheduler, context.access, shape: shape, log: context.log)
     self.plan = plan
     let strip = ProgressiveStrip(
       views: spec.output.progressive, plan.sampler, model.scheduler, imageShape: shape)
@@ -65,7 +65,9 @@ final class SampleJob {
     let pool = context.makePool()
     self.pool = pool
     neighbours = try attempt {
-      try spec.neighbours.map { try NeighbourPicture($0, model.unet, pool, report: context.log) }
+      try spec.neighbours.map {
+        try NeighbourPicture($0, model.unet, context.access, pool, report: context.log)
+      }
     }
     context.log(
       "draws \(plan.count) images with \(inputs.model): \(unet.layout.count) parameters,"

@@ -1,3 +1,4 @@
+import GuardedFiles
 import Images
 import TensorCore
 
@@ -11,12 +12,12 @@ struct TaskImage {
   ///
   /// - key: where in the job file it stands.
   /// - channels: 1 or 3, or the file is refused.
-  init(path: String, at key: String, channels: Int) throws(JobFailure) {
+  init(path: String, _ access: FileAccess, at key: String, channels: Int) throws(JobFailure) {
     name = "\(key): \(path)"
     do {
-      original = try loadImage(path: path, channels: channels)
+      original = try attempt { try loadImage(access.file(path), channels: channels) }
     } catch {
-      throw JobFailure(error).at(key)
+      throw error.at(key)
     }
   }
 

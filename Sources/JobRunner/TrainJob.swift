@@ -50,7 +50,7 @@ final class TrainJob {
     self.job = job
     self.spec = spec
     self.context = context
-    let model = try TrainedModel(spec, in: context.directory)
+    let model = try TrainedModel(spec, in: context.directory, context.access)
     self.model = model
     var recipe = TrainingRecipe(job, spec)
     func checkMemory(_ unet: UNet) throws(JobFailure) {
@@ -60,7 +60,8 @@ final class TrainJob {
     try checkMemory(UNet(model.unet))
     var dataset = try attempt {
       try openDataset(
-        spec.dataset, for: model.unet, threads: context.threadsNow, report: context.log)
+        spec.dataset, for: model.unet, context.access, threads: context.threadsNow,
+        report: context.log)
     }
     let classes = try model.classes(
       dataset.labels, labelDropout: spec.training.labelDropout)

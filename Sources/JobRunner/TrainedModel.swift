@@ -9,6 +9,7 @@
 /// differs is named.
 
 import DurableIO
+import GuardedFiles
 import Jobs
 import ModelConfig
 import ModelFiles
@@ -25,7 +26,9 @@ struct TrainedModel {
   let originClasses: ModelClasses?
 
   /// Settles what `spec` leaves to the model that it starts from.
-  init(_ spec: TrainSpec, in directory: JobDirectory) throws(JobFailure) {
+  init(
+    _ spec: TrainSpec, in directory: JobDirectory, _ access: FileAccess
+  ) throws(JobFailure) {
     guard let initial = spec.initial else {
       // A spec without `init` has both: the job file is not read without them.
       self.init(unet: spec.unet ?? UNetConfig(), scheduler: spec.scheduler ?? SchedulerConfig())
@@ -33,10 +36,12 @@ struct TrainedModel {
     }
     self = try attempt {
       if let record = try InputsRecord.read(in: directory) {
-        guard let model = TrainedModel(json: record) else { throw InputsRecord.damaged(directory) }
+        guard let inputs = JobInputs(json: record, model: initial, in: directory, access),
+          let model = TrainedModel(json: record, from: inputs)
+        else { throw InputsRecord.damaged(directory) }
         return model
       }
-      let inputs = try JobInputs(model: initial, at: "$.init", in: directory)
+      let inputs = try JobInputs(model: initial, at: "$.init", in: directory, access)
       let model = try TrainedModel(spec, from: inputs)
       try InputsRecord.write(model.json, in: directory)
       return model
@@ -54,7 +59,7 @@ struct TrainedModel {
   }
 
   private init(_ spec: TrainSpec, from origin: JobInputs) throws {
-    let folder = try DiffusersFolder(path: origin.model)
+    let folder = try origin.folder()
     var problems: [String] = []
     func compare(_ section: String, _ given: JSONValue, _ model: JSONValue, only: Set<String>?) {
       for (key, value) in given.object?.members ?? [] where only?.contains(key) ?? true {
@@ -99,9 +104,8 @@ struct TrainedModel {
     return json
   }
 
-  private init?(json: JSONObject) {
-    guard let origin = JobInputs(json: json),
-      let unet = try? UNetConfig(json: json["unet"] ?? .null),
+  private init?(json: JSONObject, from origin: JobInputs) {
+    guard let unet = try? UNetConfig(json: json["unet"] ?? .null),
       let scheduler = try? SchedulerConfig(json: json["scheduler"] ?? .null)
     else { return nil }
     self.init(
@@ -114,7 +118,7 @@ struct TrainedModel {
     guard let origin else { return }
     try attempt {
       try origin.requireUnchanged()
-      try trainer.start(from: try DiffusersFolder(path: origin.model))
+      try trainer.start(from: try origin.folder())
     }
   }
 }

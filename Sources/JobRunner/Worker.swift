@@ -9,6 +9,7 @@
 import Datasets
 import DurableIO
 import Glibc
+import GuardedFiles
 import Jobs
 import TensorCore
 import Training
@@ -19,6 +20,7 @@ public struct Worker {
   private let threads: Int
   private let share: ThreadShare?
   private let memoryLimit: Int?
+  private let dataRoots: [String]?
   private let progress: ProgressPipe
   private let isStopRequested: () -> Bool
   private let log: (String) -> Void
@@ -28,17 +30,19 @@ public struct Worker {
   /// - threads: as many as the job may ever use; it may want fewer.
   /// - share: as many as it may use now, asked at every step boundary; nil: all.
   /// - memoryLimit: the bytes that `MemoryCap` holds the process to, if it does.
+  /// - dataRoots: the folders that what the job names must lie in; nil: anywhere.
   /// - isStopRequested: asked at every step boundary.
   /// - log: takes a line without its newline.
   public init(
     job path: String, threads: Int, share: ThreadShare? = nil, memoryLimit: Int? = nil,
-    progress: ProgressPipe,
+    dataRoots: [String]? = nil, progress: ProgressPipe,
     isStopRequested: @escaping () -> Bool, log: @escaping (String) -> Void
   ) {
     directory = JobDirectory(path: Self.absolute(path))
     self.threads = threads
     self.share = share
     self.memoryLimit = memoryLimit
+    self.dataRoots = dataRoots
     self.progress = progress
     self.isStopRequested = isStopRequested
     self.log = log
@@ -74,48 +78,51 @@ public struct Worker {
   /// and publishes them.
   private func work() throws(JobFailure) {
     if try attempt({ try ResultsFolder.isPublished(directory) }) { return }
-    let job = try spec()
+    let (job, access) = try readJob()
     let isSealed = try attempt { try ResultsFolder.isSealed(directory, for: job) }
     switch job.work {
     case .train(let spec):
-      if !isSealed { try TrainJob(job, spec, context(wanting: spec.training.threads)).run() }
+      if !isSealed { try TrainJob(job, spec, context(access, wanting: spec.training.threads)).run() }
       try attempt { try TrainJob.removeLeftovers(in: directory) }
     case .sample(let spec):
-      if !isSealed { try SampleJob(job, spec, context(wanting: spec.threads)).run() }
+      if !isSealed { try SampleJob(job, spec, context(access, wanting: spec.threads)).run() }
       try attempt { try SampleJob.removeLeftovers(in: directory) }
     case .evaluate(let spec):
-      if !isSealed { try EvaluateJob(job, spec, context(wanting: spec.threads)).run() }
+      if !isSealed { try EvaluateJob(job, spec, context(access, wanting: spec.threads)).run() }
       try attempt { try EvaluateJob.removeLeftovers(in: directory) }
     }
     try attempt { try ResultsFolder.publish(directory) }
   }
 
-  private func context(wanting wanted: Int?) -> JobContext {
+  private func context(_ access: FileAccess, wanting wanted: Int?) -> JobContext {
     let (progress, isStopRequested, share) = (progress, isStopRequested, share)
     share?.update()
     return JobContext(
-      directory: directory, threads: min(threads, wanted ?? threads), threadLimit: share?.limit,
-      memory: .ofThisProcess.lowered(toOwn: memoryLimit), progress: progress,
+      directory: directory, access: access, threads: min(threads, wanted ?? threads),
+      threadLimit: share?.limit, memory: .ofThisProcess.lowered(toOwn: memoryLimit),
+      progress: progress,
       shouldStop: {
         share?.update()
         return isStopRequested() || progress.isBroken
       }, log: log)
   }
 
-  /// The job as it was submitted, with what was changed since.
-  private func spec() throws(JobFailure) -> JobSpec {
-    let job = try parse(directory.job) { (bytes) throws(JobFileError) in
-      try Envelope.parse(bytes).spec
+  /// The job as it was submitted, with what was changed since, and what it may read for those who
+  /// wrote it.
+  private func readJob() throws(JobFailure) -> (JobSpec, FileAccess) {
+    let envelope = try parse(directory.job, Envelope.parse)
+    let authors = [envelope.submitter] + [envelope.editor].compactMap { $0 }
+    let access = FileAccess(for: try attempt { try authors.map(User.init) }, below: dataRoots)
+    guard try attempt({ try Directory.exists(directory.amendment) }) else {
+      return (envelope.spec, access)
     }
-    guard try attempt({ try Directory.exists(directory.amendment) }) else { return job }
-    return try parse(directory.amendment) { (bytes) throws(JobFileError) in
-      try Amendment(parsing: bytes).applied(to: job)
-    }
+    let amendment = try parse(directory.amendment, Amendment.init(parsing:))
+    return (amendment.applied(to: envelope.spec), access)
   }
 
-  private func parse(
-    _ path: String, _ body: ([UInt8]) throws(JobFileError) -> JobSpec
-  ) throws(JobFailure) -> JobSpec {
+  private func parse<Content>(
+    _ path: String, _ body: ([UInt8]) throws(JobFileError) -> Content
+  ) throws(JobFailure) -> Content {
     let bytes = try attempt { try readFile(path) }
     do {
       return try body(bytes)

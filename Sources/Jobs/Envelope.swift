@@ -17,6 +17,8 @@ public struct Envelope: Equatable, Sendable {
   public var fileName: String
   /// When the job was edited last, if it was.
   public var edited: Timestamp?
+  /// Who edited it last, if that was another than the submitter.
+  public var editor: UInt32?
   /// The array that the job belongs to, if it does.
   public var array: ArrayMember?
   /// The job as it was submitted.
@@ -61,6 +63,7 @@ public struct Envelope: Equatable, Sendable {
       original: header.job.original)
     array = header.array
     edited = header.edited
+    editor = header.editor.map { UInt32($0) }
   }
 
   /// The content of `job.json`.
@@ -68,8 +71,8 @@ public struct Envelope: Equatable, Sendable {
     Header.codec.encode(
       Header(
         id: id, submitter: Int(submitter), submitted: submitted, sha256: sha256,
-        fileName: fileName, edited: edited, array: array, job: Header.Job(spec: spec, original: job)
-      ))
+        fileName: fileName, edited: edited, editor: editor.map { Int($0) }, array: array,
+        job: Header.Job(spec: spec, original: job)))
   }
 
   /// The keys, with a blank for every value that must be given.
@@ -85,6 +88,7 @@ public struct Envelope: Equatable, Sendable {
     var sha256 = ""
     var fileName = ""
     var edited: Timestamp?
+    var editor: Int?
     var array: ArrayMember?
     var job = Job(spec: JobSpec(name: "", seed: 0, work: .train(.unset)), original: [:])
 
@@ -102,6 +106,9 @@ public struct Envelope: Equatable, Sendable {
         Field("file", \.fileName, .string, required: true, "The submitted file's name."),
         Field(
           "edited", \.edited, omittingNil: Timestamp.codec, "When it was edited last."),
+        Field(
+          "editor", \.editor, omittingNil: .integer(0...Int(UInt32.max)),
+          "The number of the user who edited it last, if not the submitter's."),
         Field(
           "array", \.array, omittingNil: ArrayMember.codec.codec,
           "The array that it was submitted in."),

@@ -1,14 +1,14 @@
 /// Telling folders that are a pipeline of one `UNet2DModel` and a scheduler from all others, and
 /// saying what was found instead.
 
-import DurableIO
+import GuardedFiles
 import StrictJSON
 
-extension DiffusersFolder {
+extension FileAccess {
   /// Throws unless the folder has the configs of a network and of a scheduler, and its
   /// `model_index.json`, if it has one, names no part beside them: what a pipeline with an
   /// autoencoder or a text encoder calls its network does not make an image alone.
-  static func requirePipeline(_ path: String) throws(ModelFileError) {
+  func requirePipeline(_ path: String) throws(ModelFileError) {
     let index = try pipelineIndex(path)
     if let index {
       let parts = index.members.filter { key, value in
@@ -29,20 +29,15 @@ extension DiffusersFolder {
     }
     let network = try subfolder("unet", of: path) + "/config.json"
     let schedule = try subfolder("scheduler", of: path) + "/scheduler_config.json"
-    guard try exists(network), try exists(schedule) else {
+    guard try has(network), try has(schedule) else {
       throw .unusable(path: path, problem: try whyNoPipeline(path, network, schedule))
     }
   }
 
-  private static func pipelineIndex(_ path: String) throws(ModelFileError) -> JSONObject? {
+  private func pipelineIndex(_ path: String) throws(ModelFileError) -> JSONObject? {
     let file = path + "/model_index.json"
-    guard try exists(file) else { return nil }
-    let bytes: [UInt8]
-    do {
-      bytes = try readFile(file, limit: configLimit)
-    } catch {
-      throw .system(error)
-    }
+    guard try has(file) else { return nil }
+    let bytes = try read(file)
     guard let index = try? JSONValue(parsing: bytes).object else {
       throw .unusable(path: file, problem: "it is not a JSON object")
     }
@@ -50,26 +45,26 @@ extension DiffusersFolder {
   }
 
   /// What is wrong with a folder that lacks a config, and where the right one may be.
-  private static func whyNoPipeline(
+  private func whyNoPipeline(
     _ path: String, _ network: String, _ schedule: String
   ) throws(ModelFileError) -> String {
-    guard try exists(path) else { return "there is no such folder" }
+    guard try has(path) else { return "there is no such folder" }
     let parent = "/" + path.split(separator: "/").dropLast().joined(separator: "/")
-    if try exists(parent + "/model_index.json") {
+    if (try? has(parent + "/model_index.json")) == true {
       return "it is a part of the diffusers pipeline folder \(parent); use that"
     }
-    if try exists(network) {
+    if try has(network) {
       return "it has a network's config, but no scheduler_config.json beside it or in scheduler/;"
         + " save the whole pipeline"
     }
     var missing: [String] = []
     for name in ["model_index.json", "unet/config.json", "scheduler/scheduler_config.json"]
-    where try !exists("\(path)/\(name)") {
+    where try !has("\(path)/\(name)") {
       missing.append(name)
     }
     let names: [String]
     do {
-      names = try Directory.names(in: path).sorted()
+      names = try folder(path).entries().map(\.name).sorted()
     } catch {
       return "it is not a folder"
     }

@@ -1,6 +1,7 @@
 /// Reading a network's parameters, from one file or from shards, and checking them: names and shapes
 /// before any is read, and every value.
 
+import GuardedFiles
 import TensorFiles
 
 extension DiffusersFolder {
@@ -14,7 +15,7 @@ extension DiffusersFolder {
     _ tensors: [(name: String, shape: [Int])],
     receive: (_ index: Int, _ values: UnsafeBufferPointer<Float>) -> Void
   ) throws(ModelFileError) {
-    let stored = try StoredTensors(weights)
+    let stored = try StoredTensors(weights, access)
     let (sources, problems) = stored.match(tensors)
     guard problems.isEmpty else {
       let rest = problems.count > 5 ? ", and \(problems.count - 5) more" : ""
@@ -38,7 +39,7 @@ extension DiffusersFolder {
     var counts: [String: Int] = [:]
     do {
       for path in weights.tensorPaths {
-        for entry in try SafetensorsFile(path: path).entries {
+        for entry in try SafetensorsFile(path: path, access: access).entries {
           counts[entry.dtype, default: 0] += 1
         }
       }
@@ -56,7 +57,7 @@ extension DiffusersFolder {
   public func problemsOfWeights(
     _ tensors: [(name: String, shape: [Int])]
   ) throws(ModelFileError) -> [String] {
-    let stored = try StoredTensors(weights)
+    let stored = try StoredTensors(weights, access)
     var (sources, problems) = stored.match(tensors)
     for source in sources.compactMap({ $0 }) {
       do {
@@ -109,11 +110,11 @@ private struct StoredTensors {
   /// Where index and shards contradict each other.
   private var contradictions: [String] = []
 
-  init(_ weights: WeightFiles) throws(ModelFileError) {
+  init(_ weights: WeightFiles, _ access: FileAccess) throws(ModelFileError) {
     for path in weights.tensorPaths {
       let file: SafetensorsFile
       do {
-        file = try SafetensorsFile(path: path)
+        file = try SafetensorsFile(path: path, access: access)
       } catch {
         throw ModelFileError(error)
       }

@@ -11,6 +11,7 @@
 /// shards, or a variant (`WeightFiles`). Every tensor's name and shape is checked before any is read.
 
 import DurableIO
+public import GuardedFiles
 public import ModelConfig
 import StrictJSON
 public import TensorFiles
@@ -25,26 +26,32 @@ public struct DiffusersFolder: Sendable {
   public let scheduler: SchedulerConfig
   /// The files with the network's parameters.
   let weights: WeightFiles
+  let access: FileAccess
 
   /// Every file that the parameters are read from; of a model in shards also their index.
   public var weightFiles: [String] { weights.paths }
 
   /// Opens the folder at `path` and reads its configs.
-  public init(path: String) throws(ModelFileError) {
+  ///
+  /// - access: what may be read.
+  public init(
+    path: String, access: FileAccess = .ofThisProcess
+  ) throws(ModelFileError) {
     self.path = path
-    try Self.requirePipeline(path)
-    let network = try Self.subfolder("unet", of: path)
-    let schedule = try Self.subfolder("scheduler", of: path)
-    unet = try Self.config(network + "/config.json") { (json) throws(JSONContentError) in
+    self.access = access
+    try access.requirePipeline(path)
+    let network = try access.subfolder("unet", of: path)
+    let schedule = try access.subfolder("scheduler", of: path)
+    unet = try access.config(network + "/config.json") { (json) throws(JSONContentError) in
       try UNetConfig(json: json)
     }
-    scheduler = try Self.config(schedule + "/scheduler_config.json") {
+    scheduler = try access.config(schedule + "/scheduler_config.json") {
       (json) throws(JSONContentError) in try SchedulerConfig(json: json)
     }
     if let problem = unet.outputProblem(with: scheduler) {
       throw .unusable(path: network + "/config.json", problem: "$.out_channels: \(problem)")
     }
-    weights = try WeightFiles(in: network)
+    weights = try WeightFiles(in: network, access)
   }
 
   /// Writes a model folder, file by file; the folder is whole once this returns, and durable after
@@ -77,39 +84,43 @@ public struct DiffusersFolder: Sendable {
     }
   }
 
-  static let configLimit = 1 << 20
-
   private static let modelIndex: JSONValue = [
     "_class_name": "DDPMPipeline",
     "_diffusers_version": .string(diffusersVersion),
     "scheduler": ["diffusers", "DDPMScheduler"],
     "unet": ["diffusers", "UNet2DModel"],
   ]
+}
 
+extension FileAccess {
   /// The folder `name` in `path`, or `path` itself where it has none.
-  static func subfolder(
-    _ name: String, of path: String
-  ) throws(ModelFileError) -> String {
-    try exists("\(path)/\(name)") ? "\(path)/\(name)" : path
+  func subfolder(_ name: String, of path: String) throws(ModelFileError) -> String {
+    try has("\(path)/\(name)") ? "\(path)/\(name)" : path
   }
 
-  static func exists(_ path: String) throws(ModelFileError) -> Bool {
+  /// Whether anything is at `path`.
+  func has(_ path: String) throws(ModelFileError) -> Bool {
     do {
-      return try Directory.exists(path)
+      return try exists(path)
     } catch {
       throw .system(error)
     }
   }
 
-  static func config<Config>(
+  /// The content of a config, or of another small file.
+  func read(_ path: String, limit: Int = 1 << 20) throws(ModelFileError) -> [UInt8] {
+    do {
+      return try file(path).readAll(limit: limit)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// Reads a config.
+  func config<Config>(
     _ path: String, _ decode: (JSONValue) throws(JSONContentError) -> Config
   ) throws(ModelFileError) -> Config {
-    let bytes: [UInt8]
-    do {
-      bytes = try readFile(path, limit: configLimit)
-    } catch {
-      throw .system(error)
-    }
+    let bytes = try read(path)
     let json: JSONValue
     do {
       json = try JSONValue(parsing: bytes, allowingInfinity: true)

@@ -58,10 +58,10 @@ extension DiffusersFolder {
   public func classes() throws(ModelFileError) -> ModelClasses? {
     guard let embeddings = unet.numClassEmbeds else { return nil }
     let path = ModelClasses.path(in: path)
-    guard try Self.exists(path) else {
+    guard try access.has(path) else {
       return ModelClasses(names: (0..<embeddings).map(String.init))
     }
-    let classes = try Self.config(path) { (json) throws(JSONContentError) in
+    let classes = try access.config(path) { (json) throws(JSONContentError) in
       try ModelClasses(json: json)
     }
     let last = embeddings - 1

@@ -3,6 +3,7 @@
 /// if only that is there. Pickles, which run code when they are opened, are refused.
 
 import DurableIO
+import GuardedFiles
 import StrictJSON
 
 /// The safetensors files of one network.
@@ -22,10 +23,10 @@ struct WeightFiles: Sendable {
   private static let indexLimit = 16 << 20
 
   /// Finds the files in `folder`.
-  init(in folder: String) throws(ModelFileError) {
+  init(in folder: String, _ access: FileAccess) throws(ModelFileError) {
     let names: [String]
     do {
-      names = try Directory.names(in: folder)
+      names = try access.folder(folder).entries().map(\.name)
     } catch {
       throw .system(error)
     }
@@ -47,7 +48,7 @@ struct WeightFiles: Sendable {
       (paths, shards) = ([path], nil)
       return
     }
-    let map = try Self.index(path)
+    let map = try Self.index(path, access)
     paths = [path] + Set(map.values).sorted().map { "\(folder)/\($0)" }
     shards = map.mapValues { "\(folder)/\($0)" }
   }
@@ -63,13 +64,10 @@ struct WeightFiles: Sendable {
   }
 
   /// Reads an index: which file each tensor is in.
-  private static func index(_ path: String) throws(ModelFileError) -> [String: String] {
-    let bytes: [UInt8]
-    do {
-      bytes = try readFile(path, limit: indexLimit)
-    } catch {
-      throw .system(error)
-    }
+  private static func index(
+    _ path: String, _ access: FileAccess
+  ) throws(ModelFileError) -> [String: String] {
+    let bytes = try access.read(path, limit: indexLimit)
     guard let json = try? JSONValue(parsing: bytes), let map = json["weight_map"]?.object else {
       throw .unusable(path: path, problem: "it is not a JSON object with a \"weight_map\"")
     }

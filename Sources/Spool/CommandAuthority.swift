@@ -1,4 +1,5 @@
 import Glibc
+import GuardedFiles
 
 /// Decides who may command a job: the user who submitted it, root, the daemon's own user, and the
 /// members of the administrators' group. A user is the owner of the command's file.
@@ -20,7 +21,7 @@ public struct CommandAuthority: Equatable, Sendable {
     guard let administrators, let wanted = Self.number(ofGroup: administrators) else {
       return false
     }
-    return Self.groups(of: user).contains(wanted)
+    return (try? User(user))?.groups.contains(wanted) ?? false
   }
 
   private static func number(ofGroup name: String) -> gid_t? {
@@ -29,19 +30,5 @@ public struct CommandAuthority: Equatable, Sendable {
     var buffer = [CChar](repeating: 0, count: 1 << 16)
     let status = unsafe getgrnam_r(name, &entry, &buffer, buffer.count, &found)
     return unsafe status == 0 && found != nil ? entry.gr_gid : nil
-  }
-
-  /// The user's groups, its own and those that list it; none for an unknown user.
-  private static func groups(of user: UInt32) -> [gid_t] {
-    var entry = unsafe passwd()
-    var found: UnsafeMutablePointer<passwd>?
-    var buffer = [CChar](repeating: 0, count: 1 << 16)
-    var groups = [gid_t](repeating: 0, count: 1 << 16)
-    var count = Int32(groups.count)
-    guard unsafe getpwuid_r(user, &entry, &buffer, buffer.count, &found) == 0,
-      unsafe found != nil,
-      unsafe getgrouplist(entry.pw_name, entry.pw_gid, &groups, &count) >= 0
-    else { return [] }
-    return Array(groups.prefix(Int(count)))
   }
 }

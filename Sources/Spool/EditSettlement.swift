@@ -57,6 +57,7 @@ extension Admission {
       original: new.json)
     edited.array = envelope.array
     edited.edited = now
+    edited.editor = file.owner == envelope.submitter ? nil : file.owner
     let directory = layout.jobDirectory(id)
     try Directory.removeTemporaries(in: directory.path)
     try AtomicFile.write(edited.json.serialized(pretty: true) + "\n", to: directory.job)

@@ -12,6 +12,8 @@ public struct Configuration: Equatable, Sendable {
   public var threads: Int?
   /// Bytes of memory of a worker whose job sets no limit of its own; nil: no limit.
   public var memoryLimit: Int?
+  /// The folders that what jobs name must lie in; nil: anywhere.
+  public var dataRoots: [String]?
   /// What a worker gets to write its checkpoint before it is killed.
   public var stopGrace = Duration.seconds(60)
   /// A worker that uses no processor time for so long hangs, and is stopped; nil lets it.

@@ -103,6 +103,14 @@ extension ConfigurationKey {
       command only the jobs that they have submitted.
       """),
     ConfigurationKey(
+      "data_roots", "absolute paths without \"#\" and \":\", with \":\" between them",
+      none: "all", \.dataRoots, absoluteList,
+      """
+      The folders that jobs may read data sets, models and images from; where symbolic links lead \
+      out of them, it is not read. A job reads nothing that the user who submitted it may not read, \
+      whatever this says.
+      """, { $0.joined(separator: ":") }),
+    ConfigurationKey(
       "purge_age", "a time from 1 s to 36500 d, as 90 s, 2 min, 12 h or 30 d", none: "never",
       \.retention.age, { duration($0, atMost: 36500 * 86400) },
       """
@@ -171,6 +179,13 @@ private func absolute(_ text: String, atMost limit: Int = 4095) -> String? {
     text.utf8.first == UInt8(ascii: "/") && text.utf8.count <= limit
     && !text.contains { $0 == "#" || $0.isNewline || $0 == "\0" }
   return isAllowed ? text : nil
+}
+
+/// Absolute paths with colons between them.
+private func absoluteList(_ text: String) -> [String]? {
+  let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(trimmed)
+  let paths = parts.compactMap { absolute($0) }
+  return paths.count == parts.count ? paths : nil
 }
 
 /// `text` without white space around it.

@@ -49,6 +49,9 @@ extension Supervisor {
     if old.memoryLimit != new.memoryLimit {
       notes.append("jobs that run keep their memory_limit until they are started again")
     }
+    if old.dataRoots != new.dataRoots {
+      notes.append("jobs that run keep their data_roots until they are started again")
+    }
     return notes
   }
 

@@ -30,6 +30,7 @@ extension Supervisor {
       if let limit = ownLimit ?? setup.configuration.memoryLimit {
         arguments += ["--memory-limit", "\(limit)"]
       }
+      for root in setup.configuration.dataRoots ?? [] { arguments += ["--data-root", root] }
       let request = SpawnRequest(
         executable: setup.worker, arguments: arguments,
         environment: try workerEnvironment(), directory: directory.path, log: directory.log)

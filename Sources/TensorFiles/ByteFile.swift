@@ -4,6 +4,7 @@
 
 internal import DurableIO
 internal import Glibc
+package import GuardedFiles
 
 /// A regular file open for reading.
 package final class ByteFile: Sendable {
@@ -11,23 +12,19 @@ package final class ByteFile: Sendable {
   package let size: Int
   private let file: OpenFile
 
-  package init(path: String) throws(TensorFileError) {
+  /// Opens a file.
+  ///
+  /// - access: what may be read.
+  package init(
+    path: String, access: FileAccess = .ofThisProcess
+  ) throws(TensorFileError) {
     self.path = path
-    let status: FileStatus
     do {
-      // O_NONBLOCK: opening a FIFO must not wait for a writer.
-      file = try OpenFile(path, flags: O_RDONLY | O_NONBLOCK)
-      status = try file.status()
+      file = try access.file(path)
+      size = try file.status().size
     } catch {
       throw .system(error)
     }
-    guard status.kind == .regular else {
-      throw .unsupported(
-        path: path,
-        problem:
-          "it is \(status.kind == .directory ? "a folder" : "a device or pipe"); a file is wanted")
-    }
-    size = status.size
   }
 
   /// A file on disk that has no name and vanishes with the object: `body` appends its content.
@@ -56,6 +53,15 @@ package final class ByteFile: Sendable {
       size += bytes.count
     }
     self.size = size
+  }
+
+  /// A descriptor of the file, to be closed by the caller.
+  package func duplicateDescriptor() throws(TensorFileError) -> Int32 {
+    let descriptor = fcntl(file.descriptor, F_DUPFD_CLOEXEC, 0)
+    guard descriptor >= 0 else {
+      throw .system(SystemError(operation: "open", path: path, code: errno))
+    }
+    return descriptor
   }
 
   /// Fills `buffer` with the bytes from `offset` on.

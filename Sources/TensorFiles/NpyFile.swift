@@ -7,6 +7,7 @@
 /// byte for byte as `numpy.save` writes them.
 
 internal import DurableIO
+public import GuardedFiles
 
 /// An element type that .npy files are read and written with.
 public protocol NpyElement: BitwiseCopyable {
@@ -47,9 +48,13 @@ public final class NpyFile: Sendable {
   private let file: ByteFile
 
   /// Opens a file and checks its header.
-  public init(path: String) throws(TensorFileError) {
+  ///
+  /// - access: what may be read.
+  public init(
+    path: String, access: FileAccess = .ofThisProcess
+  ) throws(TensorFileError) {
     self.path = path
-    file = try ByteFile(path: path)
+    file = try ByteFile(path: path, access: access)
     let header = try NpyHeader(file)
     (descr, shape, count, dataStart) = (header.descr, header.shape, header.count, header.size)
   }

@@ -5,6 +5,7 @@
 /// shape and byte range, and that the ranges fill the rest of the file without gap or overlap, as
 /// the reference implementation demands. Tensors are read one by one when asked for.
 
+public import GuardedFiles
 internal import StrictJSON
 
 /// An open safetensors file. May be read from any thread.
@@ -36,9 +37,13 @@ public final class SafetensorsFile: Sendable {
   private let file: ByteFile
 
   /// Opens a file and checks its header.
-  public init(path: String) throws(TensorFileError) {
+  ///
+  /// - access: what may be read.
+  public init(
+    path: String, access: FileAccess = .ofThisProcess
+  ) throws(TensorFileError) {
     self.path = path
-    file = try ByteFile(path: path)
+    file = try ByteFile(path: path, access: access)
     guard file.size >= 8 else {
       throw .damaged(path: path, problem: "it has \(file.size) bytes, too few for a header")
     }

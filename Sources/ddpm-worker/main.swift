@@ -1,6 +1,6 @@
 // ddpm-worker: runs one job in its folder and tells the daemon how it goes. People do not type it.
 //
-//     ddpm-worker JOBDIR --threads N --share M --memory-limit BYTES
+//     ddpm-worker JOBDIR --threads N --share M --memory-limit BYTES --data-root DIR…
 //
 // Standard input: `WorkerInstruction` lines. Standard output: `WorkerMessage` lines. Standard error: the job's log. Exit codes: `WorkerExit`.
 // SIGTERM, SIGINT, the daemon's death and a closed standard output ask it to stop at the next step
@@ -26,6 +26,11 @@ struct DDPMWorker: ParsableCommand {
   @Option(help: "Bytes of memory that the job may take; by default as many as there are.")
   var memoryLimit: Int?
 
+  @Option(
+    name: .customLong("data-root"),
+    help: "A folder that the job may read from, beside its own; may be repeated; by default all.")
+  var dataRoots: [String] = []
+
   func validate() throws {
     guard (1...4096).contains(threads) else {
       throw ValidationError("--threads \(threads): found \(threads), allowed is 1 to 4096")
@@ -45,7 +50,7 @@ struct DDPMWorker: ParsableCommand {
     }
     let worker = Worker(
       job: job, threads: threads, share: ThreadShare(share ?? threads, input: STDIN_FILENO),
-      memoryLimit: memoryLimit, progress: progress, isStopRequested: { StopRequest.isMade },
+      memoryLimit: memoryLimit, dataRoots: dataRoots.isEmpty ? nil : dataRoots, progress: progress, isStopRequested: { StopRequest.isMade },
       log: log)
     throw ExitCode(worker.run())
   }

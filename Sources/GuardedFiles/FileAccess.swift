@@ -1,0 +1,249 @@
+/// Reading what a job names, for the user who submitted it. ddpmd and its workers are one user
+/// themselves, who may read other things than the submitters, so that it is not enough that the
+/// kernel lets them.
+///
+/// **Promises.** A file or folder is opened if all of this holds, and else nothing of it is read:
+/// - each of `users` may search every folder on the way, follow every symbolic link, and read what is
+///   at its end, by modes and access control lists as the kernel takes them;
+/// - it lies in one of the folders `roots`, whatever links lead there.
+///
+/// What was checked is what is opened: the way is walked folder by folder, symbolic links are read
+/// and followed here, and every step holds a descriptor, so that nothing that is renamed, replaced or
+/// linked meanwhile gets in between. Only regular files and folders are opened, never pipes or
+/// devices.
+///
+/// **Failures.** `SystemError` with the path as it was given, and a reason that names the folder or
+/// file at fault, who may not get at it, and what helps.
+
+public import DurableIO
+import Glibc
+
+/// For whom files are read, and which.
+public struct FileAccess: Sendable {
+  /// All of them must be allowed what is done.
+  private let users: [User]
+  private let roots: DataRoots?
+
+  /// What this process may read.
+  public static let ofThisProcess = FileAccess(for: [])
+
+  /// Reads what all of `users` and this process may read.
+  ///
+  /// - roots: the folders that all of it must lie in; nil: anywhere.
+  public init(for users: [User], below roots: [String]? = nil) {
+    // The process's own rights are the kernel's business; root may read everything.
+    self.init(users.filter { $0.id != 0 && $0.id != geteuid() }, roots.map(DataRoots.init))
+  }
+
+  private init(_ users: [User], _ roots: DataRoots?) {
+    self.users = users
+    self.roots = roots
+  }
+
+  /// The access to results that ddpmd keeps: of everybody to his own, of others as far as the modes of
+  /// the files let them, wherever they are.
+  ///
+  /// - owner: who has submitted the job that they are of; nil if that is not known.
+  public func toResults(of owner: UInt32?) -> FileAccess {
+    FileAccess(users.filter { $0.id != owner }, nil)
+  }
+
+  /// Opens a regular file for reading.
+  public func file(_ path: String) throws(SystemError) -> OpenFile {
+    try openFile(path, from: nil, naming: path)
+  }
+
+  /// Opens a folder.
+  public func folder(_ path: String) throws(SystemError) -> GuardedFolder {
+    try GuardedFolder(path, from: nil, naming: path, self)
+  }
+
+  /// Whether anything is at `path`; a symbolic link that leads nowhere is nothing.
+  ///
+  /// Throws: `SystemError` where that cannot be found out, or is none of the users' business.
+  public func exists(_ path: String) throws(SystemError) -> Bool {
+    do {
+      _ = try find(path, from: nil, naming: path)
+      return true
+    } catch {
+      if error.isNotFound { return false }
+      throw error
+    }
+  }
+
+  func openFile(
+    _ path: String, from start: Place?, naming name: String
+  ) throws(SystemError) -> OpenFile {
+    let place = try find(path, from: start, naming: name)
+    guard place.status.kind == .regular else {
+      let isFolder = place.status.kind == .directory
+      throw SystemError(
+        operation: "open", path: name, code: isFolder ? EISDIR : EINVAL,
+        detail: "it is \(isFolder ? "a folder" : "a device or pipe"); a file is wanted")
+    }
+    return try open(place, .read, O_RDONLY | O_NONBLOCK | O_NOCTTY, naming: name)
+  }
+
+  /// Opens what was found.
+  func open(
+    _ place: Place, _ wanted: Permission, _ flags: Int32, naming name: String
+  ) throws(SystemError) -> OpenFile {
+    try require(wanted, of: place, naming: name)
+    do {
+      return try place.open(flags, path: name)
+    } catch {
+      throw explained(error, wanted, place, naming: name)
+    }
+  }
+
+  /// Finds what `path` stands for.
+  ///
+  /// - start: where a relative path begins.
+  /// - name: what it is called in errors.
+  func find(
+    _ path: String, from start: Place?, isFolder: Bool = false, naming name: String
+  ) throws(SystemError) -> Place {
+    if users.isEmpty && roots == nil {
+      do {
+        return try Place(path, in: start, flags: isFolder ? O_DIRECTORY : 0)
+      } catch {
+        throw SystemError(operation: "open", path: name, code: error.code)
+      }
+    }
+    let place = try walk(path, from: start, isFolder: isFolder, naming: name)
+    if let roots, !roots.contain(place) {
+      throw SystemError(
+        operation: "open", path: name, code: EACCES,
+        detail: "\(place.path == name ? "it" : place.path) is outside of the folders that jobs may"
+          + " read from, which are \(roots); move it there, or have the administrator add its"
+          + " folder to data_roots")
+    }
+    return place
+  }
+
+  // MARK: The walk
+
+  /// As many as the kernel follows.
+  private static let linkLimit = 40
+
+  private func walk(
+    _ path: String, from start: Place?, isFolder: Bool, naming name: String
+  ) throws(SystemError) -> Place {
+    func failure(_ code: Int32) -> SystemError {
+      SystemError(operation: "open", path: name, code: code)
+    }
+    let top = try Place("/", in: nil)
+    var place = path.hasPrefix("/") ? top : start ?? top
+    var rest = reversedParts(path)
+    var links = 0
+    while let part = rest.popLast() {
+      guard place.status.kind == .directory else { throw failure(ENOTDIR) }
+      try require(.search, of: place, naming: name)
+      if part == ".." {
+        place = place.parent ?? place
+        continue
+      }
+      let next = try step(part, from: place, isFolder: isFolder || !rest.isEmpty, naming: name)
+      guard next.status.kind == .symbolicLink else {
+        place = next
+        continue
+      }
+      links += 1
+      guard links <= Self.linkLimit else { throw failure(ELOOP) }
+      try requireTrust(in: next, naming: name)
+      guard let target = try next.target() else { throw failure(EILSEQ) }
+      if target.hasPrefix("/") { place = top }
+      rest += reversedParts(target)
+    }
+    return place
+  }
+
+  private func reversedParts(_ path: String) -> [String] {
+    path.split(separator: "/").reversed().filter { $0 != "." }.map(String.init)
+  }
+
+  /// What `part` stands for in `folder`, links not followed.
+  private func step(
+    _ part: String, from folder: Place, isFolder: Bool, naming name: String
+  ) throws(SystemError) -> Place {
+    do {
+      if isFolder {
+        // Without O_DIRECTORY nothing would be mounted in a place that is mounted when it is used.
+        do {
+          return try Place(part, in: folder, flags: O_NOFOLLOW | O_DIRECTORY)
+        } catch where error.code == ENOTDIR {
+        }
+      }
+      return try Place(part, in: folder, flags: O_NOFOLLOW)
+    } catch {
+      throw explained(error, .search, folder, naming: name)
+    }
+  }
+
+  // MARK: Permission
+
+  private func require(
+    _ wanted: Permission, of place: Place, naming name: String
+  ) throws(SystemError) {
+    for user in users where try !user.may(wanted, place.status, list: place.accessControlList) {
+      throw refusal("the job is run for \(user)", user, wanted, place, naming: name)
+    }
+  }
+
+  /// Who follows a link in a folder like /tmp is led where its owner wants: such links count only if
+  /// the user's own, or the folder's owner's, as for the kernel with `fs.protected_symlinks`.
+  private func requireTrust(in link: Place, naming name: String) throws(SystemError) {
+    guard let folder = link.parent?.status, folder.permissions & 0o1002 == 0o1002 else { return }
+    let followers = users.isEmpty ? [geteuid()] : users.map(\.id)
+    guard link.status.owner != folder.owner, followers != [link.status.owner] else { return }
+    throw SystemError(
+      operation: "open", path: name, code: EACCES,
+      detail: "\(link.path) is a symbolic link of somebody else's in a folder that everybody may"
+        + " write to; name what it leads to")
+  }
+
+  /// The kernel's error, with who lacks what if that is why.
+  private func explained(
+    _ error: SystemError, _ wanted: Permission, _ place: Place, naming name: String
+  ) -> SystemError {
+    guard error.code == EACCES, let user = try? User(geteuid()) else {
+      return SystemError(operation: "open", path: name, code: error.code)
+    }
+    return refusal("jobs are run by \(user)", user, wanted, place, naming: name)
+  }
+
+  private func refusal(
+    _ role: String, _ user: User, _ wanted: Permission, _ place: Place, naming name: String
+  ) -> SystemError {
+    SystemError(
+      operation: "open", path: name, code: EACCES,
+      detail: "\(role), who may not \(wanted.contains(.read) ? "read" : "search")"
+        + " \(place.status.kind == .directory ? "the folder " : "")\(place.path); its owner can"
+        + " allow it: setfacl -m u:\(user.account):\(wanted.letters)")
+  }
+}
+
+/// The folders that everything read must lie in.
+private struct DataRoots: Sendable, CustomStringConvertible {
+  private let paths: [String]
+  /// Device and number of each that there is.
+  private let identities: Set<[UInt64]>
+
+  init(_ paths: [String]) {
+    self.paths = paths
+    identities = Set(
+      paths.compactMap { try? Place($0, in: nil, flags: O_DIRECTORY).status.identity })
+  }
+
+  /// Whether one of the folders that led to `place`, or `place` itself, is one of these.
+  func contain(_ place: Place) -> Bool {
+    sequence(first: place, next: \.parent).contains { identities.contains($0.status.identity) }
+  }
+
+  var description: String { paths.joined(separator: ", ") }
+}
+
+extension FileStatus {
+  /// Tells files apart.
+  var identity: [UInt64] { [device, inode] }
+}
