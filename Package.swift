@@ -143,6 +143,7 @@ let package = Package(
       ],
       path: "Tests/Torture", swiftSettings: strict),
     tests("DurableIO"),
+    tests("GuardedFiles", imports: ["DurableIO", "CLinux"]),
     tests("StrictJSON"),
     tests("ModelConfig", imports: ["StrictJSON"]),
     tests("Jobs", imports: ["StrictJSON", "ModelConfig"]),

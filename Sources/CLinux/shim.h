@@ -10,8 +10,9 @@ enum { RENAME_WITHOUT_REPLACING = 1 };
 /* A descriptor that stands for a place in the file system, and opens nothing (open(2): O_PATH). */
 enum { OPEN_PLACE = 010000000 };
 
-/* From <sys/xattr.h>. */
+/* From <sys/xattr.h>; tests set what is read. */
 long getxattr(const char *path, const char *name, void *value, unsigned long size);
+int setxattr(const char *path, const char *name, const void *value, unsigned long size, int flags);
 
 /* Locks of an open file description: like flock(2), but a lock can be asked after without taking it. */
 enum { OFD_GETLK = 36, OFD_SETLK = 37, OFD_SETLKW = 38 };

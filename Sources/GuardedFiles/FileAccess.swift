@@ -185,8 +185,11 @@ public struct FileAccess: Sendable {
   private func require(
     _ wanted: Permission, of place: Place, naming name: String
   ) throws(SystemError) {
-    for user in users where try !user.may(wanted, place.status, list: place.accessControlList) {
-      throw refusal("the job is run for \(user)", user, wanted, place, naming: name)
+    for user in users {
+      for one in wanted.singly
+      where try !user.may(one, place.status, list: place.accessControlList) {
+        throw refusal("the job is run for \(user)", user, wanted, place, naming: name)
+      }
     }
   }
 

@@ -8,6 +8,9 @@ struct Permission: OptionSet {
   /// Of a folder: to get at what is in it by its name.
   static let search = Permission(rawValue: 1)
 
+  /// Each by itself. The kernel, asked for both together, wants one entry of a list to grant both.
+  var singly: [Permission] { [.read, .search].filter(contains) }
+
   /// As setfacl(1) has it.
   var letters: String { (contains(.read) ? "r" : "") + (contains(.search) ? "x" : "") }
 }

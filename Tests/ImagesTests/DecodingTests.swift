@@ -110,10 +110,8 @@ import Testing
     let folder = try TemporaryFolder()
     #expect(throws: ImageError.unknownFormat) { try decodeImage([]) }
     #expect(throws: ImageError.unknownFormat) { try decodeImage(Array("GIF89a".utf8)) }
-    for path in [folder("none"), folder.path] {
-      let error = #expect(throws: ImageError.self) { try loadImage(path: path) }
-      #expect(error?.description.hasPrefix("\(path) cannot be read") == true)
-    }
+    let error = #expect(throws: ImageError.self) { try loadImage(path: folder.path) }
+    #expect(error?.description == "\(folder.path) cannot be read: Is a directory")
   }
 
   /// A profile that is longer than what is read at first comes before the size.

@@ -1,3 +1,4 @@
+import DurableIO
 import Images
 import TensorFiles
 
@@ -6,6 +7,12 @@ func fixture(_ name: String) -> String {
   #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast()
     .joined(separator: "/") + "/Fixtures/" + name
 }
+
+func loadImage(path: String, channels: Int? = nil) throws -> Image {
+  try loadImage(OpenFile(reading: path), channels: channels)
+}
+
+func inspectImage(path: String) throws -> ImageInfo { try inspectImage(OpenFile(reading: path)) }
 
 /// The pixels in a .npy file, H×W×C.
 func expectedImage(_ name: String) throws -> Image {

@@ -1,5 +1,6 @@
 import DurableIO
 import Glibc
+import Images
 import JobRunner
 import Jobs
 import ModelConfig
@@ -7,6 +8,8 @@ import StrictJSON
 import Synchronization
 import TensorFiles
 import Testing
+
+func loadImage(path: String) throws -> Image { try loadImage(OpenFile(reading: path)) }
 
 /// A folder of jobs, `jobs/ID/`, with a small data set beside it; removed at the end.
 final class Jobs {
@@ -85,11 +88,15 @@ final class Jobs {
   }
 
   /// Admits a job as the daemon does.
-  func add(_ id: Int, _ work: JobSpec.Work, name: String = "test") throws {
+  func add(
+    _ id: Int, _ work: JobSpec.Work, name: String = "test", submitter: UInt32 = 0,
+    editor: UInt32? = nil
+  ) throws {
     let spec = JobSpec(name: name, seed: 42, work: work)
-    let envelope = Envelope(
-      id: id, submitter: 0, submitted: .now(), sha256: "", fileName: "test.json", spec: spec,
+    var envelope = Envelope(
+      id: id, submitter: submitter, submitted: .now(), sha256: "", fileName: "test.json", spec: spec,
       original: spec.json)
+    envelope.editor = editor
     try Directory.create(directory(id).path)
     try AtomicFile.write(envelope.json.serialized(), to: directory(id).job)
   }
@@ -107,7 +114,7 @@ final class Jobs {
   @discardableResult
   func run(
     _ id: Int, threads: Int = 1, share: ThreadShare? = nil, memoryLimit: Int? = nil,
-    stopAfter polls: Int = .max,
+    dataRoots: [String]? = nil, stopAfter polls: Int = .max,
     onPoll: @escaping () -> Void = {}
   ) throws -> Run {
     let messages = path + "/messages"
@@ -117,7 +124,7 @@ final class Jobs {
     let left = Mutex(polls)
     let worker = Worker(
       job: directory(id).path, threads: threads, share: share, memoryLimit: memoryLimit,
-      progress: ProgressPipe(descriptor: descriptor),
+      dataRoots: dataRoots, progress: ProgressPipe(descriptor: descriptor),
       isStopRequested: {
         onPoll()
         return left.withLock { left in

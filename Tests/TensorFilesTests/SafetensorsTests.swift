@@ -113,7 +113,7 @@ import Testing
     }
     #expect(cause.isNotFound)
     let itself = #expect(throws: TensorFileError.self) { try SafetensorsFile(path: folder.path) }
-    #expect(itself?.problem == "it is a folder; a file is wanted")
+    #expect(itself?.problem == "cannot open it: it is a folder; a file is wanted")
   }
 
   @Test func aFailedWriteLeavesTheOldFileAndNothingElse() throws {
