@@ -141,6 +141,37 @@ import Testing
     #expect(try await daemon.end() == 0)
   }
 
+  /// The daemon is root here, its submitter is not: a job gets nothing that its submitter could not
+  /// read, and nothing from outside of data_roots.
+  @Test(.enabled("files of other users are made by root alone", { geteuid() == 0 }))
+  func aJobReadsWhatItsSubmitterMayRead() async throws {
+    let desk = try Desk()
+    let data = desk.folder.path + "/data"
+    try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: false)
+    try desk.folder.write("data/images", "no images")
+    try FileManager.default.createSymbolicLink(
+      atPath: data + "/outside", withDestinationPath: Self.images)
+    let daemon = try await desk.startDaemon(["--set", "data_roots=\(data)"])
+    func reason(_ path: String) async throws -> String {
+      let number = try await desk.submit(
+        train(name: "job", steps: 1).replacing(Self.images, with: path), as: 65534)
+      let watched = try await desk.run(["watch", "\(number)"])
+      #expect(watched.code == 1)
+      return watched.errors
+    }
+    #expect(unsafe chmod(desk.folder.path, 0o755) == 0)
+    #expect(try await reason(data + "/images").contains("it does not begin as an IDX file"))
+    #expect(
+      try await reason(data + "/outside").contains("outside of the folders that jobs may read"))
+    #expect(unsafe chmod(data + "/images", 0o600) == 0)
+    let refused = try await reason(data + "/images")
+    #expect(refused.contains("the job is run for nobody, who may not read \(data)/images; its"))
+    #expect(unsafe chmod(data, 0o700) == 0)
+    #expect(try await reason(data + "/images").contains("may not search the folder \(data);"))
+    daemon.send(SIGTERM)
+    #expect(try await daemon.end() == 0)
+  }
+
   private func train(
     name: String = "shirts", threads: Int = 2, steps: Int = 200
   ) -> String {
@@ -199,9 +230,9 @@ struct Desk {
 
   init() throws { folder = try TemporaryFolder() }
 
-  func startDaemon() async throws -> Program {
+  func startDaemon(_ arguments: [String] = []) async throws -> Program {
     let daemon = try Program(
-      "ddpmd", ["--root", folder.path], output: folder.path + "/ddpmd-\(UUID().uuidString)")
+      "ddpmd", ["--root", folder.path] + arguments, output: folder.path + "/ddpmd-\(UUID().uuidString)")
     try await until("ddpmd serves") { daemon.text.contains("serving") }
     return daemon
   }
@@ -232,6 +263,17 @@ struct Desk {
     let answer = try await run(["submit", try file(job)])
     return try #require(
       Int(answer.output.trimmingCharacters(in: .newlines)), "\(answer.errors)")
+  }
+
+  /// Drops a job file that belongs to `user`, and waits for the job's number.
+  func submit(_ job: String, as user: UInt32) async throws -> Int {
+    let path = try file(job)
+    let token = UUID().uuidString.lowercased().replacing("-", with: "")
+    try #require(unsafe chown(path, user, user) == 0)
+    try #require(unsafe rename(path, folder.path + "/spool/drop/submit-\(token).json") == 0)
+    let receipt = "lib/receipts/\(token)"
+    try await until("it is admitted") { folder.exists(receipt) }
+    return try #require(Int(try folder.text(receipt).trimmingCharacters(in: .newlines)))
   }
 
   func results(_ job: Int) -> String { folder.path + "/lib/jobs/\(job)/results" }

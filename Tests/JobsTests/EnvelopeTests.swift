@@ -12,7 +12,8 @@ import Testing
   }
 
   @Test func readsBackTheSame() throws {
-    let envelope = try envelope()
+    var envelope = try envelope()
+    envelope.editor = 1001
     let bytes = Array(envelope.json.serialized(pretty: true).utf8)
     #expect(try Envelope.parse(bytes) == envelope)
     #expect(envelope.json["job"] == envelope.job)

@@ -59,6 +59,23 @@ import Testing
     #expect(try spool.reader.job(2)?.entry == QueueEntry(id: 2))
   }
 
+  /// Only root can give files away, which this needs.
+  @Test(.enabled(if: geteuid() == 0)) func whoEditsTheJobOfAnotherIsRemembered() throws {
+    let spool = try TestSpool()
+    try spool.drop("job.json", SpoolTests.jobFile("old"))
+    try #require(unsafe chown(spool.layout.drop + "/job.json", 1001, 1001) == 0)
+    try spool.startDaemon()
+    _ = try edit(spool, SpoolTests.jobFile("new"))
+    let edited = try #require(try spool.reader.job(1)?.envelope)
+    #expect(edited.submitter == 1001 && edited.editor == 0)
+    try spool.drop("edit.json", editFile(1, SpoolTests.jobFile("newer")))
+    try #require(unsafe chown(spool.layout.drop + "/edit.json", 1001, 1001) == 0)
+    var admission = try spool.admission()
+    _ = admission.scan()
+    let own = try #require(try spool.reader.job(1)?.envelope)
+    #expect(own.submitter == 1001 && own.editor == nil && own.spec.name == "newer")
+  }
+
   @Test func anEditHoldsAJobAndNeverReleasesOne() throws {
     let spool = try spool()
     _ = try edit(spool, jobFile("new", #""hold": true"#))

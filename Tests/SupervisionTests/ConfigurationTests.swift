@@ -21,6 +21,7 @@ import Testing
         purge_count = 0
         memory_limit = 4 GiB
         admin_group = root
+        data_roots = /srv/data: /my data
         metrics_file = /x/ddpmd.prom # a comment
         metrics_socket = /x/y z
         """, file: "f")
@@ -35,6 +36,7 @@ import Testing
     expected.retention.count = 0
     expected.memoryLimit = 4 << 30
     expected.adminGroup = "root"
+    expected.dataRoots = ["/srv/data", "/my data"]
     expected.metricsFile = "/x/ddpmd.prom"
     expected.metricsSocket = "/x/y z"
     #expect(configuration == expected)
@@ -49,7 +51,7 @@ import Testing
     #expect(try Configuration(parsing: text, file: "f") == Configuration())
     let settings = text.split(separator: "\n").filter { $0.hasPrefix("#") && $0.contains(" = ") }
       .map { $0.dropFirst() }
-    #expect(settings.count == 12)
+    #expect(settings.count == 13)
     let uncommented = settings.joined(separator: "\n")
     #expect(try Configuration(parsing: uncommented, file: "f") == Configuration())
   }
@@ -71,6 +73,8 @@ import Testing
     ("purge_count = -1", "purge_count is \"-1\"; allowed: never, or an integer"),
     ("memory_limit = 4 GB", "memory_limit is \"4 GB\"; allowed: none, or an amount of memory"),
     ("admin_group = no such", "admin_group is \"no such\"; allowed: none, or the name of a group"),
+    ("data_roots = /srv:data", "data_roots is \"/srv:data\"; allowed: all, or absolute paths"),
+    ("data_roots = /srv:", "data_roots is \"/srv:\""), ("data_roots = none", "data_roots is \"none\""),
     ("metrics_file = x", "metrics_file is \"x\"; allowed: none, or an absolute path"),
     (
       "metrics_socket = /" + String(repeating: "x", count: 107),
@@ -115,6 +119,7 @@ import Testing
       purge_count = 0
       memory_limit = 512 MiB
       admin_group = root
+      data_roots = /srv:/usr/share
       metrics_file = /a
       metrics_socket = /b
       """
@@ -122,7 +127,7 @@ import Testing
     let old = Configuration()
     for (new, old) in [(new, old), (old, new)] {
       let changes = new.changes(from: old)
-      #expect(changes.count == 12)
+      #expect(changes.count == 13)
       func side(_ part: (String) -> Substring?) throws -> Configuration {
         try Configuration(
           parsing: changes.compactMap { change in

@@ -10,19 +10,21 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct SupervisorServiceTests {
   @Test func aReloadHoldsForWhatRunsAndForWhatStarts() async throws {
     let spool = try TestSpool(
-      worker: #"echo "$3" > "$1/threads"; "# + Script.workUntilStopped)
+      worker: #"echo "$3" > "$1/threads"; echo "$*" > "$1/arguments"; "# + Script.workUntilStopped)
     let file = try file("max_workers = 1\n", in: spool)
     let daemon = try TestDaemon(spool, configuration: try file.read().configuration, source: file)
     let first = try await spool.submitJob("first")
     try await spool.waitFor(first, .running)
     let second = try await spool.submitJob("second")
     try write(
-      "max_workers = 2\nthreads = 7\nmemory_limit = 1 GiB\nlog_level = error\n", to: file)
+      "max_workers = 2\nthreads = 7\nmemory_limit = 1 GiB\nlog_level = error\n"
+        + "data_roots = /srv/a b:/c\n", to: file)
 
     let report = try await reload(daemon, spool)
     #expect(
       report.changes == [
-        "log_level is error, and was info", "max_workers is 2, and was 1",
+        "data_roots is /srv/a b:/c, and was all", "log_level is error, and was info",
+        "max_workers is 2, and was 1",
         "memory_limit is 1 GiB, and was none",
         "threads is 7, and was auto",
       ])
@@ -30,12 +32,16 @@ import Testing
       report.notes == [
         "jobs that run have at most 3 thread(s) until they are started again",
         "jobs that run keep their memory_limit until they are started again",
+        "jobs that run keep their data_roots until they are started again",
       ])
     #expect(report.problems == [] && report.file == file.file)
     try await spool.waitFor(second, .running)
     try await spool.waitFor(file: spool.directory(second).path + "/up")
     #expect(try text(spool.directory(first).path + "/threads") == "3\n")
     #expect(try text(spool.directory(second).path + "/threads") == "7\n")
+    let arguments = try text(spool.directory(second).path + "/arguments")
+    #expect(arguments.hasSuffix(" --data-root /srv/a b --data-root /c\n"))
+    #expect(try !text(spool.directory(first).path + "/arguments").contains("--data-root"))
     await daemon.stop()
     let reload = daemon.messages.all.drop { !$0.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") }
     #expect(reload.dropFirst().first == "READY=1")
