@@ -90,7 +90,8 @@ extension Labels {
       // Deflate cannot shrink by more than 1032: no memory is taken for a false promise.
       guard count / 1032 <= stored.size else {
         throw .damaged(
-          path: path, problem: "its header promises \(count) labels and it has \(stored.size) bytes")
+          path: path, problem: "its header promises \(count) labels and it has \(stored.size) bytes"
+        )
       }
       let labels = try file.read(exactly: count)
       try file.expectEnd()

@@ -171,7 +171,7 @@ public struct FileAccess: Sendable {
         // Without O_DIRECTORY nothing would be mounted in a place that is mounted when it is used.
         do {
           return try Place(part, in: folder, flags: O_NOFOLLOW | O_DIRECTORY)
-        } catch where error.code == ENOTDIR {
+        } catch  where error.code == ENOTDIR {
         }
       }
       return try Place(part, in: folder, flags: O_NOFOLLOW)

@@ -26,7 +26,8 @@ struct EvaluatedModel {
       guard try inputs.hasFolder("raw") else {
         guard spec.weights == nil else {
           throw JobFailure.failed(
-            reason: "$.weights: \(inputs.model) has no folder raw/, so its weights are the only ones;"
+            reason:
+              "$.weights: \(inputs.model) has no folder raw/, so its weights are the only ones;"
               + " leave the key out")
         }
         return [:]
@@ -42,7 +43,8 @@ struct EvaluatedModel {
 
   /// The names of the weights that a job with these inputs scores.
   static func names(_ spec: EvaluateSpec, _ inputs: JobInputs) -> [String] {
-    spec.weights?.map(\.rawValue) ?? (inputs.files[JobInputs.rawWeights] == nil ? ["model"] : ["ema", "raw"])
+    spec.weights?.map(\.rawValue)
+      ?? (inputs.files[JobInputs.rawWeights] == nil ? ["model"] : ["ema", "raw"])
   }
 
   /// Reads the weights of that name.

@@ -44,7 +44,8 @@ final class SampleJob {
     self.job = job
     self.spec = spec
     self.context = context
-    let inputs = try JobInputs.settled(model: spec.model, in: context.directory, context.access) { _ in
+    let inputs = try JobInputs.settled(model: spec.model, in: context.directory, context.access) {
+      _ in
       var files = ["initial_noise": spec.initialNoise]
       for (key, path) in spec.task.files { files["task.\(key)"] = path }
       return files

@@ -82,7 +82,9 @@ public struct Worker {
     let isSealed = try attempt { try ResultsFolder.isSealed(directory, for: job) }
     switch job.work {
     case .train(let spec):
-      if !isSealed { try TrainJob(job, spec, context(access, wanting: spec.training.threads)).run() }
+      if !isSealed {
+        try TrainJob(job, spec, context(access, wanting: spec.training.threads)).run()
+      }
       try attempt { try TrainJob.removeLeftovers(in: directory) }
     case .sample(let spec):
       if !isSealed { try SampleJob(job, spec, context(access, wanting: spec.threads)).run() }

@@ -50,7 +50,8 @@ struct DDPMWorker: ParsableCommand {
     }
     let worker = Worker(
       job: job, threads: threads, share: ThreadShare(share ?? threads, input: STDIN_FILENO),
-      memoryLimit: memoryLimit, dataRoots: dataRoots.isEmpty ? nil : dataRoots, progress: progress, isStopRequested: { StopRequest.isMade },
+      memoryLimit: memoryLimit, dataRoots: dataRoots.isEmpty ? nil : dataRoots, progress: progress,
+      isStopRequested: { StopRequest.isMade },
       log: log)
     throw ExitCode(worker.run())
   }

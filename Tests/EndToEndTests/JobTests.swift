@@ -232,7 +232,8 @@ struct Desk {
 
   func startDaemon(_ arguments: [String] = []) async throws -> Program {
     let daemon = try Program(
-      "ddpmd", ["--root", folder.path] + arguments, output: folder.path + "/ddpmd-\(UUID().uuidString)")
+      "ddpmd", ["--root", folder.path] + arguments,
+      output: folder.path + "/ddpmd-\(UUID().uuidString)")
     try await until("ddpmd serves") { daemon.text.contains("serving") }
     return daemon
   }

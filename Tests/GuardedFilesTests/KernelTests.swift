@@ -34,7 +34,8 @@ import Testing
     var allowed = 0
     for user in Self.users {
       let access = FileAccess(for: [user])
-      let kernel = try opened(cases.flatMap { ["\($0)/file", "\($0)/folder", "\($0)/folder/file"] }, by: user)
+      let kernel = try opened(
+        cases.flatMap { ["\($0)/file", "\($0)/folder", "\($0)/folder/file"] }, by: user)
       for (number, path) in cases.enumerated() {
         let file = access.refusal(path + "/file") == nil
         let listed = (try? access.folder(path + "/folder").entries()) != nil
@@ -58,7 +59,8 @@ import Testing
     if dice.below(3) > 0 {
       try setAccessControlList(
         of: path, owner: mode >> 6,
-        users: dice.subset(Self.numbers).map { ($0, dice.permissions()) }, group: dice.permissions(),
+        users: dice.subset(Self.numbers).map { ($0, dice.permissions()) },
+        group: dice.permissions(),
         groups: dice.subset(Self.numbers).map { ($0, dice.permissions()) },
         mask: dice.below(4) == 0 ? 0 : dice.permissions(), other: mode & 7)
     }
@@ -97,7 +99,8 @@ import Testing
     #expect(access.refusal(file) != nil)
     func set(user: UInt32, mask: UInt32) throws {
       try setAccessControlList(
-        of: file, owner: 6, users: [(stranger.id, user)], group: 0, groups: [], mask: mask, other: 0)
+        of: file, owner: 6, users: [(stranger.id, user)], group: 0, groups: [], mask: mask, other: 0
+      )
     }
     try set(user: 4, mask: 4)
     #expect(access.refusal(file) == nil)

@@ -88,7 +88,8 @@ struct SubmitterRightsTests {
     try jobs.add(1, jobs.train { $0.training.steps = 1 }, submitter: Self.anna)
     #expect(try jobs.run(1).code == WorkerExit.finished)
     try AtomicFile.write(
-      encodePNG(Image(height: 8, width: 8, channels: 1, pixels: [UInt8](repeating: 200, count: 64))),
+      encodePNG(
+        Image(height: 8, width: 8, channels: 1, pixels: [UInt8](repeating: 200, count: 64))),
       to: jobs.image)
     return jobs
   }
@@ -201,7 +202,8 @@ struct SubmitterRightsTests {
       #expect(reason.contains("user 70001, who may not read \(model)/\(file);"), "\(reason)")
       try Directory.setPermissions(0o644, of: "\(model)/\(file)")
     }
-    #expect(try reason(jobs, 10, jobs.sample(.path(model))) == "", "and with all of them it is read")
+    #expect(
+      try reason(jobs, 10, jobs.sample(.path(model))) == "", "and with all of them it is read")
   }
 
   /// The results of jobs are read as they could be without ddpmd, but everybody has his own.

@@ -94,7 +94,8 @@ final class Jobs {
   ) throws {
     let spec = JobSpec(name: name, seed: 42, work: work)
     var envelope = Envelope(
-      id: id, submitter: submitter, submitted: .now(), sha256: "", fileName: "test.json", spec: spec,
+      id: id, submitter: submitter, submitted: .now(), sha256: "", fileName: "test.json",
+      spec: spec,
       original: spec.json)
     envelope.editor = editor
     try Directory.create(directory(id).path)

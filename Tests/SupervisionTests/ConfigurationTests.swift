@@ -74,7 +74,8 @@ import Testing
     ("memory_limit = 4 GB", "memory_limit is \"4 GB\"; allowed: none, or an amount of memory"),
     ("admin_group = no such", "admin_group is \"no such\"; allowed: none, or the name of a group"),
     ("data_roots = /srv:data", "data_roots is \"/srv:data\"; allowed: all, or absolute paths"),
-    ("data_roots = /srv:", "data_roots is \"/srv:\""), ("data_roots = none", "data_roots is \"none\""),
+    ("data_roots = /srv:", "data_roots is \"/srv:\""),
+    ("data_roots = none", "data_roots is \"none\""),
     ("metrics_file = x", "metrics_file is \"x\"; allowed: none, or an absolute path"),
     (
       "metrics_socket = /" + String(repeating: "x", count: 107),
