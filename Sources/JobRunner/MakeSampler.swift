@@ -9,6 +9,11 @@ func makeSampler(
   _ spec: SamplerSpec, _ scheduler: SchedulerConfig, log: (String) -> Void
 ) throws(JobFailure) -> any Sampler {
   let config = spec.scheduler(of: scheduler)
+  do {
+    try spec.checkSteps(of: config)
+  } catch {
+    throw .failed(reason: "\(error)")
+  }
   if let steps = spec.steps { try check(steps, of: config, spec.method) }
   switch (spec.method, spec.steps) {
   case (.ddpm, let steps):
@@ -34,11 +39,6 @@ private func check(
   _ steps: Int, of config: SchedulerConfig, _ method: SamplerSpec.Method
 ) throws(JobFailure) {
   let chain = config.numTrainTimesteps
-  guard steps <= chain else {
-    throw .failed(
-      reason: "$.sampler.steps: found \(steps), allowed is 1 to \(chain), the steps of the model's"
-        + " chain")
-  }
   guard config.timesteps(steps, aboveZero: method == .dpmSolver) == nil else { return }
   let spacing = config.timestepSpacing
   let offset = spacing == .leading ? " and steps_offset \(config.stepsOffset)" : ""

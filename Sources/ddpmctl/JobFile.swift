@@ -2,6 +2,7 @@ import ArgumentParser
 import DurableIO
 import Glibc
 import Jobs
+import ModelFiles
 import StrictJSON
 
 /// A job file on the user's side, read and checked before anything is submitted.
@@ -77,6 +78,23 @@ struct JobFile {
     return cost
   }
 
+  /// What a sample job, of an array's the first one, asks of the model in `folder` that this does not
+  /// have, in a sentence; nil if nothing, or if it cannot be read.
+  func misfit(with folder: String) -> String? {
+    guard case .sample(let sample) = spec.work else { return nil }
+    do {
+      let model = try DiffusersFolder(path: folder)
+      let classes = try model.classes()
+      try sample.sampler.checkSteps(of: model.scheduler)
+      _ = try sample.classNumbers(of: classes?.names, hasNullClass: classes?.nullClass != nil)
+      return nil
+    } catch let error as JSONContentError {
+      return "\(error)"
+    } catch {
+      return nil
+    }
+  }
+
   /// Files that the job needs and that are not on this machine, each as a sentence.
   var missingFiles: [String] {
     let paths: [(String, String?)] =
@@ -108,7 +126,8 @@ extension SampleSpec {
 }
 
 extension ModelReference {
-  fileprivate var folder: String? { if case .path(let folder) = self { folder } else { nil } }
+  /// Where it is, if it is no job's.
+  var folder: String? { if case .path(let folder) = self { folder } else { nil } }
 }
 
 extension JSONValue {

@@ -26,8 +26,14 @@ import Testing
       JSONValue.object(["files": .array(files)]).serialized(), to: folder + "/manifest.json")
   }
 
-  private func write(value: Float) throws {
-    let unet = Preset.fashionMNIST28.unet
+  private func write(value: Float, classes: [String]? = nil, to folder: String? = nil) throws {
+    let folder = folder ?? self.folder
+    var unet = Preset.fashionMNIST28.unet
+    unet.numClassEmbeds = classes?.count
+    if let classes {
+      try Directory.create(folder)
+      try ModelClasses(names: classes).write(to: folder)
+    }
     try DiffusersFolder.write(
       to: folder, unet: unet, scheduler: Preset.fashionMNIST28.scheduler,
       tensors: UNet(unet).layout.parameters.map { parameter in
@@ -54,6 +60,45 @@ import Testing
     #expect(blocks[3] == "UNetMidBlock2D 7×7 64 channels 2 resnets attention, 8 heads of 8")
     #expect(blocks[5] == "AttnUpBlock2D 14×14 64 channels 3 resnets attention, 8 heads of 8")
     #expect(blocks.last == "UpBlock2D 28×28 32 channels 3 resnets")
+  }
+
+  /// A folder, and what a train job has made; a job that is not done may make another model.
+  @Test func whatAModelCannotDoIsSaidBeforehand() throws {
+    for state in [JobState.done, .failed, .queued] {
+      try bench.admit("made-\(state)", kind: "train", state)
+    }
+    for id in [1, 3] {
+      try write(value: 0, classes: ["cat", "dog"], to: bench.layout.jobDirectory(id).results)
+    }
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    func warnings(_ command: String, _ model: JSONValue, _ keys: JSONObject) throws -> String {
+      var job = try #require(Bench.job(named: "x").object)
+      job["model"] = model
+      for (key, value) in keys.members { job[key] = value }
+      let (_, errors, code) = try bench.run([command, bench.file(.object(job))])
+      #expect(code == 0)
+      return errors
+    }
+    let path: JSONValue = ["path": .string(folder)]
+    let long: JSONObject = ["sampler": ["type": "ddim", "steps": 2000]]
+    for command in ["validate", "submit"] {
+      #expect(try warnings(command, path, [:]) == "")
+      #expect(
+        try warnings(command, path, long).contains(
+          "warning: $.sampler.steps: found 2000, allowed is 1 to 1000, the steps of the model's"))
+      #expect(
+        try warnings(command, path, ["guidance": ["scale": 2]]).contains("not class-conditional"))
+    }
+    let bird: JSONObject = ["classes": ["cat", "bird"]]
+    for model: JSONValue in [["job": 1], ["job": "made-done"]] {
+      #expect(
+        try warnings("submit", model, bird)
+          == "warning: $.classes[1]: the model has no class \"bird\"; it has \"cat\", \"dog\"; "
+          + "the job fails unless its model changes before it runs\n")
+      #expect(try warnings("submit", model, ["classes": ["dog"]]) == "")
+    }
+    #expect(try warnings("submit", ["job": 3], bird) == "")
   }
 
   @Test func showPrintsJSON() throws {

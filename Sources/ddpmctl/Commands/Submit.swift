@@ -31,6 +31,11 @@ struct Submit: ParsableCommand {
     if let (key, model) = file.model, let doubt = try spool.doubt(about: model) {
       say("warning: \(key).job: \(doubt); the job fails unless that changes before it runs")
     }
+    if let model = file.model?.reference, let folder = try spool.folder(of: model),
+      let misfit = file.misfit(with: folder)
+    {
+      say("warning: \(misfit); the job fails unless its model changes before it runs")
+    }
     let interrupt = Interrupt()
     let token = try spool.submit(file.bytes)
     if wait {
@@ -64,6 +69,20 @@ extension SpoolOptions {
     if let maker = makers.last { return ending(of: maker) }
     if let other = jobs.last { return "\(other.title) is not a train job" }
     return "there is no job \(reference) so far"
+  }
+
+  /// Where a model is that is made already; nil if it is not, or another one will be meant.
+  fileprivate func folder(of model: ModelReference) throws -> String? {
+    let reference: JobReference
+    switch model {
+    case .path(let folder): return folder
+    case .job(let id): reference = .number(id)
+    case .jobNamed(let name): reference = .name(name)
+    }
+    let makers = try attempt { try reader.jobs(reference) }.map(view).filter { view in
+      view.kind == "train" && (view.job.state == .done || !view.job.state.isFinal)
+    }
+    return makers.last.flatMap { $0.job.state == .done ? $0.directory.results : nil }
   }
 
   /// Waits a short while for the daemon's decision on a job or command; the numbers of

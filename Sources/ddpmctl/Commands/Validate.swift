@@ -40,6 +40,9 @@ struct Validate: ParsableCommand {
           }
           if let warning = cost.warning { say("\(file.name): warning: \(warning)") }
         }
+        if let folder = file.model?.reference.folder, let misfit = file.misfit(with: folder) {
+          say("\(file.name): warning: \(misfit)")
+        }
         for sentence in file.missingFiles { say("\(file.name): warning: \(sentence)") }
       } catch let refusal as Refusal {
         say(refusal.message)
