@@ -193,7 +193,6 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: [
         "ddpmd", "ddpmctl", "ddpm-worker", "ddpm-torture", "ddpm-manual", "Jobs", "StrictJSON",
-        "TestSupport",
       ],
       swiftSettings: strict),
   ] + fuzz

@@ -1,6 +1,5 @@
 import Foundation
 import StrictJSON
-import TestSupport
 import Testing
 
 /// What is installed below /usr/share, as the script makes it from the programs.
