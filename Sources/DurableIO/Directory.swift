@@ -111,6 +111,13 @@ public enum Directory {
     try Syscalls.call("change the mode of", path) { unsafe chmod(path, mode) }
   }
 
+  /// Whether the file system of `path` lets nothing be changed now.
+  public static func isReadOnly(at path: String) throws(SystemError) -> Bool {
+    var status = statvfs()
+    try Syscalls.call("examine", path) { unsafe statvfs(path, &status) }
+    return status.f_flag & UInt(ST_RDONLY) != 0
+  }
+
   /// Bytes that the file system of `path` has left for us.
   public static func freeSpace(at path: String) throws(SystemError) -> Int {
     var status = statvfs()

@@ -79,8 +79,8 @@ public final class FileLock: Sendable {
       if error.code == EAGAIN || error.code == EACCES { return nil }
       throw error
     }
-    try file.truncate(to: 0)
-    try file.write(Array("\(getpid())\n".utf8))
+    // Also on a full disk, where there was a holder before.
+    try file.overwrite(with: Array("\(getpid())\n".utf8))
     return FileLock(file)
   }
 

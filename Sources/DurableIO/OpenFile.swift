@@ -103,6 +103,15 @@ public final class OpenFile: Sendable {
     }
   }
 
+  /// Makes `bytes` the file's content, in place: takes no room where it had as much before.
+  ///
+  /// Not for what must survive a crash: see `AtomicFile`.
+  public func overwrite(with bytes: [UInt8]) throws(SystemError) {
+    try Syscalls.call("rewind", path) { lseek(descriptor, 0, SEEK_SET) }
+    try write(bytes)
+    try truncate(to: bytes.count)
+  }
+
   /// Cuts the file to `size` bytes.
   public func truncate(to size: Int) throws(SystemError) {
     try Syscalls.call(

@@ -67,8 +67,9 @@ public struct Worker {
       case .stopped:
         progress.send(.stopped)
         return WorkerExit.stopped
-      case .machine:
-        // The daemon finds the reason in the log.
+      case .machine(let reason):
+        // Where the disk is full, the log cannot tell it.
+        progress.send(.hindered(reason: reason))
         return WorkerExit.stopped
       }
     }

@@ -14,7 +14,8 @@ public struct JobDirectory: Equatable, Sendable {
   public var events: String { path + "/events.jsonl" }
   /// The worker's standard error.
   public var log: String { path + "/log" }
-  /// The latest `Progress`, replaced whole by the daemon.
+  /// The latest `Progress`, with the run that it is of and how long that had taken then; replaced
+  /// whole by the daemon.
   public var progress: String { path + "/progress.json" }
   /// Locked by the worker as long as it lives; holds its process id.
   public var lock: String { path + "/lock" }

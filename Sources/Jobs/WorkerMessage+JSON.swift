@@ -12,6 +12,7 @@ extension WorkerMessage {
     case .progress(let progress): json = ["progress": progress.json]
     case .finished: json = ["finished": true]
     case .stopped: json = ["stopped": true]
+    case .hindered(let reason): json = ["hindered": .string(reason)]
     case .failed(let reason): json = ["failed": .string(reason)]
     }
     return json.serialized()
@@ -28,6 +29,8 @@ extension WorkerMessage {
       self = .finished
     } else if object["stopped"] == true {
       self = .stopped
+    } else if let reason = object["hindered"]?.string {
+      self = .hindered(reason: reason)
     } else if let reason = object["failed"]?.string {
       self = .failed(reason: reason)
     } else {

@@ -6,6 +6,8 @@ public enum WorkerMessage: Equatable, Sendable {
   case finished
   /// Stopped as asked, with a checkpoint; the worker exits with `WorkerExit.stopped`.
   case stopped
+  /// The machine is at fault; the worker exits with `WorkerExit.stopped`.
+  case hindered(reason: String)
   /// The job cannot succeed as it stands; the worker exits with `WorkerExit.failed`.
   case failed(reason: String)
 }

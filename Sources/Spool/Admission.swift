@@ -58,8 +58,9 @@ public struct Admission {
   let keys: IdempotencyKeys
   /// What it is told; may change between two scans.
   public var policy: Policy
-  private let clock: @Sendable () -> Timestamp
+  var clock: SpoolClock
   private var numbers: JobNumbers
+  var foreignDirectories = ForeignDirectories()
   /// What was in `drop/` when it was last looked at and has not been taken, in the order of arrival.
   private var backlog: ArraySlice<String> = []
   /// Whether what is to be seen of the spool may be in memory only: something has failed.
@@ -69,12 +70,10 @@ public struct Admission {
   ///
   /// Throws: `SpoolError` where the count of job numbers is damaged.
   public init(_ layout: SpoolLayout, policy: Policy = Policy()) throws(SpoolError) {
-    try self.init(layout, policy: policy, clock: { .now() })
+    try self.init(layout, policy: policy, clock: SpoolClock())
   }
 
-  package init(
-    _ layout: SpoolLayout, policy: Policy, clock: @escaping @Sendable () -> Timestamp
-  ) throws(SpoolError) {
+  init(_ layout: SpoolLayout, policy: Policy, clock: SpoolClock) throws(SpoolError) {
     self.layout = layout
     self.policy = policy
     self.clock = clock
@@ -88,6 +87,7 @@ public struct Admission {
   /// - limit: It takes at most so many files from `drop/`, and leaves the rest to the next scan, so
   ///   that a flood of files does not keep the daemon from everything else.
   public mutating func scan(atMost limit: Int = .max) -> [Outcome] {
+    clock.look()
     let outcomes = finishClaims()
     if backlog.isEmpty {
       do {
@@ -143,7 +143,7 @@ public struct Admission {
   private mutating func take(_ names: [String]) -> [Outcome] {
     var outcomes: [Outcome] = []
     var wanted: [(name: String, numbers: Numbers)] = []
-    for name in names {
+    for name in names where !foreignDirectories.contains(name, in: layout.drop) {
       do {
         switch try look(at: name) {
         case .claimable(let numbers): wanted.append((name, numbers))
@@ -151,7 +151,7 @@ public struct Admission {
         case .vanished: continue
         }
       } catch {
-        outcomes.append(.blocked(name: name, reason: error.description))
+        outcomes.append(cannotTake(name, error))
       }
     }
     var claims: [ClaimName] = []
@@ -164,7 +164,7 @@ public struct Admission {
       do {
         if let claim = try claim(name, numbers) { claims.append(claim) }
       } catch {
-        outcomes.append(.blocked(name: name, reason: error.description))
+        outcomes.append(cannotTake(name, error))
       }
     }
     do {
@@ -354,5 +354,5 @@ public struct Admission {
   private func megabytes(_ bytes: Int) -> String { "\(bytes / 1_000_000).\(bytes / 100_000 % 10)" }
 
   /// The time now, for files that may be unfinished and for envelopes.
-  var now: Timestamp { clock() }
+  var now: Timestamp { clock.now() }
 }

@@ -47,11 +47,16 @@ public struct QueueEntry: Equatable, Sendable {
     }
   }
 
-  /// Adds the run that is under way to the time that the job has run, once.
+  /// Adds the run that is under way, which has taken so long, to the time that the job has run, once.
+  public mutating func endRun(after seconds: Double) {
+    if started != nil { secondsRun += max(seconds, 0) }
+    started = nil
+  }
+
+  /// Ends a run of which only the end is known, by the system's clock.
   public mutating func endRun(at end: Timestamp) {
     guard let began = started else { return }
-    secondsRun += Double(max(end.milliseconds - began.milliseconds, 0)) / 1000
-    started = nil
+    endRun(after: Double(end.milliseconds - began.milliseconds) / 1000)
   }
 
   /// The entry of a job that was never run.

@@ -1,5 +1,6 @@
 public import DurableIO
 import Jobs
+import StrictJSON
 
 /// Puts a spool in order when a daemon starts, whatever killed the one before.
 ///
@@ -69,7 +70,7 @@ public struct Recovery: Sendable {
       return
     }
     directory.removeTemporaries()
-    entry.endRun(at: try Self.lastSignOfLife(directory) ?? Timestamp(milliseconds: 0))
+    try Self.endRun(&entry, directory)
     if try Directory.exists(directory.results) {
       // Results appear whole, so the job is done whether or not its worker lived to say so.
       entry.ended = now
@@ -86,17 +87,21 @@ public struct Recovery: Sendable {
     }
   }
 
-  /// When the job's worker was last heard of: its progress is written as it comes.
-  private static func lastSignOfLife(
-    _ directory: JobDirectory
-  ) throws(SystemError) -> Timestamp? {
-    do {
-      let time = try FileStatus(ofLink: directory.progress).modified
-      return Timestamp(
-        milliseconds: Int64(time.seconds) * 1000 + Int64(time.nanoseconds / 1_000_000))
-    } catch {
-      if error.isNotFound { return nil }
-      throw error
+  /// Adds the time that a worker has run, as far as it was heard of: its progress is written as it
+  /// comes.
+  private static func endRun(
+    _ entry: inout QueueEntry, _ directory: JobDirectory
+  ) throws(SystemError) {
+    let content = try readFileIfPresent(directory.progress)
+    let progress = content.flatMap { try? JSONValue(parsing: $0) }
+    if let progress, progress["attempt"]?.int == entry.attempts {
+      return entry.endRun(after: progress["seconds_run"]?.double ?? 0)
     }
+    guard progress != nil, progress?["attempt"] == nil else { return entry.endRun(after: 0) }
+    // The progress of a daemon that does not say whose it is.
+    let time = try FileStatus(ofLink: directory.progress).modified
+    entry.endRun(
+      at: Timestamp(
+        milliseconds: Int64(time.seconds) * 1000 + Int64(time.nanoseconds / 1_000_000)))
   }
 }

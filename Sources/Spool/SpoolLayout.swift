@@ -17,7 +17,7 @@ public import Jobs
 ///     STATE/highest-id             the highest number ever given to a job
 ///     STATE/lock                   held by the one daemon of this spool
 ///     STATE/configuration          what became of the configuration when it was read last
-///     STATE/problem                what keeps that daemon from its work, if anything does
+///     STATE/problem                what keeps that daemon from its work; empty if nothing does
 public struct SpoolLayout: Equatable, Sendable {
   /// SPOOL: what others may write into.
   public let spool: String
@@ -65,7 +65,7 @@ public struct SpoolLayout: Equatable, Sendable {
   public var lock: String { state + "/lock" }
   /// A `ReloadReport`.
   public var configuration: String { state + "/configuration" }
-  /// What keeps the daemon from its work, in a sentence; there is no such file if nothing does.
+  /// A `NoticeFile` of what keeps the daemon from its work.
   public var problem: String { state + "/problem" }
 
   /// The directory whose entries are the jobs in `jobState`.

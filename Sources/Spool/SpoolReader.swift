@@ -90,7 +90,12 @@ public struct SpoolReader: Sendable {
   /// What keeps the daemon from its work, such as a full disk, in a sentence; nil if nothing does
   /// or there is no daemon.
   public func daemonProblem() throws(SystemError) -> String? {
-    guard try daemon() != nil, let text = try readFileIfPresent(layout.problem) else { return nil }
+    guard try daemon() != nil else { return nil }
+    for path in [layout.state, layout.spool] where try Directory.isReadOnly(at: path) {
+      // The daemon cannot say so itself.
+      return "the file system of \(path) is read-only"
+    }
+    guard let text = try readFileIfPresent(layout.problem) else { return nil }
     return String(decoding: text, as: UTF8.self).split(separator: "\n").first.map(String.init)
   }
 

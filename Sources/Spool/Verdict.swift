@@ -68,12 +68,10 @@ extension Admission {
     return refuseIfSettled(reason, status.changed)
   }
 
-  /// A time far in the future says only that the clock was put back, and holds nothing up.
   private func refuseIfSettled(_ reason: String, _ touched: FileStatus.Time) -> Verdict {
-    let settle = Int64(policy.settleSeconds) * 1000
-    let age =
-      now.milliseconds - Int64(touched.seconds) * 1000 - Int64(touched.nanoseconds / 1_000_000)
-    guard (-settle..<settle).contains(age) else { return .refuse(reason) }
-    return .wait(reason, .milliseconds(settle - max(age, 0)))
+    let time = Timestamp(
+      milliseconds: Int64(touched.seconds) * 1000 + Int64(touched.nanoseconds / 1_000_000))
+    let left = Int64(policy.settleSeconds) * 1000 - clock.age(of: time)
+    return left > 0 ? .wait(reason, .milliseconds(left)) : .refuse(reason)
   }
 }

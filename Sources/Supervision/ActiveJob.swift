@@ -6,7 +6,7 @@ package struct ActiveJob: Equatable, Sendable {
   package var phase: Phase
   /// The latest word of the current run.
   package var progress: Progress?
-  /// Why the worker says the job cannot succeed.
+  /// Why the worker says the job cannot succeed, or cannot go on now.
   var failure: String?
   /// The jobs that this one waits for: those that have not ended, and those that have ended
   /// otherwise than was waited for.
@@ -83,10 +83,12 @@ package struct ActiveJob: Equatable, Sendable {
     if case .stopping = phase { true } else { false }
   }
 
-  /// Whether a stopping daemon still has to see to the job.
-  var keepsDaemon: Bool {
-    if case .recording = phase { true } else { isOurs }
+  var isBeingRecorded: Bool {
+    if case .recording = phase { true } else { false }
   }
+
+  /// Whether a stopping daemon still has to see to the job.
+  var keepsDaemon: Bool { isBeingRecorded || isOurs }
 
   /// Takes note of the first and of every further word of a run.
   ///
@@ -120,7 +122,8 @@ package struct ActiveJob: Equatable, Sendable {
     case (.stopping(let reason), _):
       return reason.transition
     case (_, .exited(code: WorkerExit.stopped)):
-      return setBack(report.logLines.last ?? "the worker stopped by itself", policy)
+      return setBack(
+        failure ?? report.logLines.last ?? "the worker stopped by itself", policy)
     default:
       return crashed(report, policy)
     }

@@ -11,9 +11,11 @@ package func poll(_ descriptors: [Int32], until deadline: ContinuousClock.Instan
     let milliseconds = (deadline - .now) / Duration.milliseconds(1)
     return Int32(min(max(milliseconds.rounded(.up), 0), 86_400_000))
   }
-  // An interrupted or failing call is a wakeup without a reason; the loop sleeps again.
-  guard unsafe poll(&polled, nfds_t(polled.count), timeout ?? -1) > 0 else {
-    return descriptors.map { _ in false }
+  if unsafe poll(&polled, nfds_t(polled.count), timeout ?? -1) < 0 && errno != EINTR {
+    // More descriptors than the process may open by now, or no memory for so many.
+    for index in polled.indices { unsafe _ = poll(&polled[index], 1, 0) }
+    if polled.allSatisfy({ $0.revents == 0 }) { usleep(UInt32(min(timeout ?? 100, 100)) * 1000) }
   }
+  // An interrupted call is a wakeup without a reason; the loop sleeps again.
   return polled.map { $0.revents != 0 }
 }

@@ -19,7 +19,8 @@ extension Scheduler {
       return []
     case .deferred(let remaining, let reason):
       jobs[id] = ActiveJob(summary, .deferred(reason: reason))
-      return [.startTimer(.retry(id), after: remaining)]
+      // By a clock that was put back meanwhile it may be years.
+      return [.startTimer(.retry(id), after: min(remaining, policy.longestDelay(summary.retry)))]
     case .orphaned(let reason):
       jobs[id] = ActiveJob(summary, .orphaned(reason))
       return [.stopOrphan(id), .startTimer(.grace(id), after: policy.stopGrace)]
@@ -65,7 +66,7 @@ extension Scheduler {
     case .progress(let progress):
       jobs[id]?.take(progress)
       return [.saveProgress(id, progress)]
-    case .failed(let reason):
+    case .failed(let reason), .hindered(let reason):
       jobs[id]?.failure = reason
       return []
     case .finished, .stopped:

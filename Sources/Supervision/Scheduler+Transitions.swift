@@ -42,7 +42,7 @@ extension Scheduler {
       jobs[id] = nil
       return []
     }
-    spoolProblem = reason
+    recordProblem = reason
     return [.startTimer(.record(id), after: policy.diskDelay)]
   }
 

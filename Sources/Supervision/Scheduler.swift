@@ -25,6 +25,10 @@ package struct Scheduler: Sendable {
   private var mayHurry = false
   /// Why `drop/` could not be worked through the last time.
   var spoolProblem: String?
+  /// Why a transition could not be written the last time, until all are.
+  var recordProblem: String?
+  /// What keeps the daemon from its work.
+  var problem: String? { spoolProblem ?? recordProblem }
   private var shownProblem: String?
   private var lastStatus: String?
 
@@ -204,12 +208,13 @@ package struct Scheduler: Sendable {
   private mutating func statusIfChanged() -> [Action] {
     guard saidReady else { return [] }
     var actions: [Action] = []
-    if spoolProblem != shownProblem {
-      shownProblem = spoolProblem
-      actions.append(.showProblem(spoolProblem))
+    if !jobs.atWork.contains(where: \.isBeingRecorded) { recordProblem = nil }
+    if problem != shownProblem {
+      shownProblem = problem
+      actions.append(.showProblem(problem))
     }
     let status = StatusLine(
-      atWork: jobs.atWork, queued: jobs.queuedCount, held: jobs.heldCount, problem: spoolProblem,
+      atWork: jobs.atWork, queued: jobs.queuedCount, held: jobs.heldCount, problem: problem,
       isPaused: isPaused, isStopping: life == .stopping || life == .ended
     ).description
     if status != lastStatus {

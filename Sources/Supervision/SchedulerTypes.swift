@@ -309,6 +309,12 @@ package struct SchedulingPolicy: Equatable, Sendable {
 
   package init() {}
 
+  /// The longest time that a job with such retries ever waits for its next run.
+  func longestDelay(_ retry: RetrySpec) -> Duration {
+    let own = (retry.delays ?? []).map { Duration.seconds($0) }
+    return (crashDelays + retryDelays + own).max() ?? .zero
+  }
+
   /// Takes over what the administrator decides.
   package mutating func adopt(_ configuration: Configuration) {
     maxWorkers = configuration.maxWorkers

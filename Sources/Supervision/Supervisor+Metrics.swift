@@ -105,7 +105,7 @@ extension Supervisor {
     }
     metrics.maxWorkers = setup.configuration.maxWorkers
     metrics.isPaused = scheduler.isPaused
-    metrics.hasProblem = scheduler.spoolProblem != nil
+    metrics.hasProblem = scheduler.problem != nil
     return metrics
   }
 

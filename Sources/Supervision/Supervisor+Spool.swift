@@ -54,16 +54,15 @@ extension Supervisor {
     }
   }
 
-  /// Shows `problem` to the spool's readers; where that cannot be done, nothing rather than what
-  /// is no longer so.
+  /// Shows `problem` to the spool's readers, as far as that can be done.
   func show(_ problem: String?) {
-    let path = setup.layout.problem
     do {
-      if let problem { return try AtomicFile.write(problem + "\n", to: path, synced: false) }
+      let notice = try self.notice ?? NoticeFile(setup.layout.problem)
+      self.notice = notice
+      try notice.say(problem)
     } catch {
       say(.debug, "\(error)")
     }
-    try? Directory.remove(path)
   }
 
   /// Moves the job's entry on.
@@ -98,8 +97,8 @@ extension Supervisor {
           "it ran for as long as its time_limit allows; a retry lets it go on for as long again"
       case .cancelled: (target, event) = (.cancelled, .cancelled)
       }
-      if let run = runs[id], let began = next.started {
-        next.endRun(at: began + run.duration)
+      if let run = runs[id] {
+        next.endRun(after: run.duration / .seconds(1))
       } else {
         next.endRun(at: .now())
       }
@@ -144,9 +143,14 @@ extension Supervisor {
   }
 
   func saveProgress(_ id: Int, _ progress: Progress) {
+    var json = progress.json.object ?? [:]
+    if let run = runs[id] {
+      json["attempt"] = .integer(run.attempt)
+      json["seconds_run"] = .double(run.duration / .seconds(1))
+    }
     do {
       try AtomicFile.write(
-        progress.json.serialized() + "\n", to: setup.layout.jobDirectory(id).progress,
+        JSONValue.object(json).serialized() + "\n", to: setup.layout.jobDirectory(id).progress,
         synced: false)
     } catch {
       // The next one comes within a second; a full disk must not fill the log as well.

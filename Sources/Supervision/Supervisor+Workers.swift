@@ -119,20 +119,32 @@ extension Supervisor {
     orphans[id] = nil
     do {
       guard try FileLock.isHeld(setup.layout.jobDirectory(id).lock) else {
-        let began = try queue.entry(id, in: .running)?.started
-        let ran = began.map { Timestamp.now().milliseconds - $0.milliseconds } ?? 0
+        runs[id]?.ended = .now
         return [
           .orphanGone(
-            id, ran: .milliseconds(max(ran, 0)),
+            id, ran: runs[id]?.duration ?? .zero,
             resultsPublished: try Directory.exists(setup.layout.jobDirectory(id).results))
         ]
       }
       orphans[id] = holder(id).flatMap { Orphan(processID: $0) }
+      if runs[id] == nil { runs[id] = try orphanRun(id) }
     } catch {
       say(.warning, "\(error)")
     }
     if orphans[id] == nil { timers.start(.orphan(id), after: .seconds(1)) }
     return []
+  }
+
+  /// The run of an earlier worker that is alive, as long as its process.
+  private func orphanRun(_ id: Int) throws(SystemError) -> Run? {
+    guard let entry = try queue.entry(id, in: .running), let started = entry.started else {
+      return nil
+    }
+    var run = Run(logStart: 0, attempt: entry.attempts, started: started)
+    let sinceStart = Timestamp.now().milliseconds - started.milliseconds
+    run.began =
+      .now - (holder(id).flatMap { processAge($0) } ?? .milliseconds(max(sinceStart, 0)))
+    return run
   }
 
   /// The process that holds the job's lock, by the kernel's word and the lock file's.

@@ -83,6 +83,8 @@ public final class Supervisor {
   var export = MetricsExport()
   /// What the last scan could not admit; it was logged when it was new.
   var blocked: Set<String> = []
+  /// Where readers see what keeps the daemon from its work.
+  var notice: NoticeFile?
   /// What else is tried again and again without success, each logged when it was new.
   var troubled: Set<String> = []
   private let requests: SignalRequests
@@ -143,7 +145,7 @@ public final class Supervisor {
       .notice,
       "serving \(setup.layout.spool) with \(setup.configuration.maxWorkers) worker(s) on "
         + "\(setup.processors) processor(s)", .serving)
-    // What an earlier daemon was kept from.
+    // Also forgets what an earlier daemon was kept from.
     show(nil)
     publish(ReloadReport(file: setup.source.file, readAt: ReloadReport.now()))
     openMetricsSocket()
@@ -163,7 +165,7 @@ public final class Supervisor {
     /// Which of the job's runs it is, and when it began.
     var attempt: Int
     var started: Timestamp
-    let began = ContinuousClock.now
+    var began = ContinuousClock.now
     var ended: ContinuousClock.Instant?
 
     /// How long it has taken, whatever has been done to the system's clock.

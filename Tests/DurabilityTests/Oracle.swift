@@ -42,9 +42,8 @@ struct Oracle {
   /// What a daemon does at its start, some time later.
   private static func startDaemon(_ layout: SpoolLayout) throws {
     try layout.createDirectories()
-    var admission = try Admission(layout, policy: .init()) {
-      Timestamp(milliseconds: Timestamp.now().milliseconds + 60_000)
-    }
+    let clock = SpoolClock(now: { Timestamp(milliseconds: Timestamp.now().milliseconds + 60_000) })
+    var admission = try Admission(layout, policy: .init(), clock: clock)
     _ = try Recovery.run(layout, &admission)
     _ = admission.scan()
   }

@@ -9,7 +9,8 @@ import Testing
       .progress(Progress(step: 0, steps: 10)),
       .progress(Progress(step: 2, steps: 10, bitsPerDimension: 3.7)),
       .progress(Progress(step: 3, steps: 10, loss: 0.1, imagesPerSecond: 1e-9, secondsLeft: 1e9)),
-      .finished, .stopped, .failed(reason: "line\nfeed \"quoted\" \u{0} é"),
+      .finished, .stopped, .hindered(reason: "disk full"),
+      .failed(reason: "line\nfeed \"quoted\" \u{0} é"),
     ] as [WorkerMessage])
   func messagesReadBack(_ message: WorkerMessage) {
     #expect(!message.line.contains("\n"))

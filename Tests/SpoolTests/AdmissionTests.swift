@@ -197,12 +197,47 @@ import Testing
     try spool.expectAtRest()
   }
 
+  /// Before the daemon was there: a file of the future is not waited for.
   @Test func aClockPutBackHoldsNothingUp() throws {
+    let spool = try TestSpool()
+    try spool.drop("half.json", "{")
+    spool.setClock(seconds: -3600)
+    var admission = try spool.admission()
+    #expect(admission.scan().first?.rejection != nil)
+  }
+
+  /// An unfinished file is given its ten seconds whatever the clock is set to, and no more.
+  @Test(arguments: [-86400, -8, 8, 86400, 1_000_000_000])
+  func aClockThatIsSetTakesNoFileFromItsWriter(seconds: Int) throws {
     let spool = try TestSpool()
     var admission = try spool.admission()
     try spool.drop("half.json", "{")
-    spool.passTime(seconds: -3600)
+    #expect(admission.scan().first?.wait != nil)
+    spool.passTime(seconds: 4)
+    spool.setClock(seconds: seconds)
+    #expect(admission.scan().first?.wait != nil)
+    spool.passTime(seconds: 4)
+    #expect(admission.scan().first?.wait != nil)
+    spool.passTime(seconds: 11)
     #expect(admission.scan().first?.rejection != nil)
+  }
+
+  /// What its owner says of a file's age counts for nothing.
+  @Test(arguments: [-2_000_000_000, 2_000_000_000])
+  func aFileOfAnotherTimeIsLikeAnyOther(seconds: Int) throws {
+    let spool = try TestSpool()
+    var admission = try spool.admission()
+    for (name, content) in [("job.json", jobFile("job")), ("half.json", "{")] {
+      try spool.drop(name, content)
+      let time = timeval(tv_sec: time(nil) + seconds, tv_usec: 0)
+      #expect(unsafe utimes(spool.layout.drop + "/" + name, [time, time]) == 0)
+    }
+    let outcomes = admission.scan()
+    #expect(outcomes.compactMap(\.admitted).count == 1)
+    #expect(outcomes.compactMap(\.wait).count == 1)
+    spool.passTime(seconds: 11)
+    #expect(admission.scan().compactMap(\.rejection).count == 1)
+    try spool.expectAtRest()
   }
 
   @Test func spaceBelowTheFloorHoldsJobsBackButNotTheRest() throws {

@@ -111,6 +111,26 @@ import Testing
     #expect(times.allSatisfy { $0.started == nil })
   }
 
+  /// What the system's clock was set to while a job ran does not count for or against it.
+  @Test(arguments: [-86400, 86400]) func aClockThatIsSetChangesNoTimeThatWasRun(seconds: Int) throws
+  {
+    let spool = try spool([.running, .running])
+    for id in 1...2 {
+      var entry = QueueEntry(id: id)
+      entry.attempts = 2
+      entry.started = Timestamp(
+        milliseconds: Timestamp.now().milliseconds + Int64(seconds) * 1000)
+      try spool.queue.update(entry, in: .running)
+      // The second one has not been heard of in this run.
+      try AtomicFile.write(
+        #"{"step": 1, "steps": 2, "attempt": \#(id == 1 ? 2 : 1), "seconds_run": 90.5}"#,
+        to: spool.layout.jobDirectory(id).progress)
+    }
+    try spool.startDaemon()
+    let times = try (1...2).map { try #require(try spool.queue.find($0)).entry.secondsRun }
+    #expect(times == [90.5, 0])
+  }
+
   @Test func killedAnywhereEveryJobKeepsOneState() throws {
     var index = 0
     while true {

@@ -6,11 +6,12 @@ import Testing
 
 @testable import Spool
 
-/// A real spool in a temporary folder, with a clock that can be put forward.
+/// A real spool in a temporary folder, in which time can be made to pass, and the clock be set.
 final class TestSpool: Sendable {
   let root: String
   let layout: SpoolLayout
-  private let ahead = Mutex<Int64>(0)
+  private let passed = Mutex(0)
+  private let ahead = Mutex(0)
 
   /// - onDisk: false puts it into memory where possible: tests that go through every system call
   ///   are about the calls' order, and need not wait for a disk at each of them.
@@ -27,13 +28,20 @@ final class TestSpool: Sendable {
   var queue: JobQueue { JobQueue(layout) }
   var reader: SpoolReader { SpoolReader(layout) }
 
-  func passTime(seconds: Int) { ahead.withLock { $0 += Int64(seconds) * 1000 } }
+  func passTime(seconds: Int) { passed.withLock { $0 += seconds } }
+
+  /// Puts the system's clock forward.
+  func setClock(seconds: Int) { ahead.withLock { $0 += seconds } }
 
   /// A new daemon's admission.
   func admission(_ policy: Admission.Policy = .init()) throws -> Admission {
-    try Admission(layout, policy: policy) { [self] in
-      Timestamp(milliseconds: Timestamp.now().milliseconds + ahead.withLock { $0 })
-    }
+    let clock = SpoolClock(
+      now: { [self] in
+        let seconds = passed.withLock { $0 } + ahead.withLock { $0 }
+        return Timestamp(milliseconds: Timestamp.now().milliseconds + Int64(seconds) * 1000)
+      },
+      steady: { [self] in .now + .seconds(passed.withLock { $0 }) })
+    return try Admission(layout, policy: policy, clock: clock)
   }
 
   func drop(_ name: String, _ text: String) throws { try drop(name, Array(text.utf8)) }

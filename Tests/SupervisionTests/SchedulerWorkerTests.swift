@@ -165,7 +165,45 @@ import Testing
     #expect(delays.last == .seconds(300))
   }
 
+  /// A log on a full disk has no room for the reason.
+  @Test func whatHindersAWorkerIsItsOwnWord() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    _ = scheduler.handle(.message(1, .hindered(reason: "No space left on device")))
+    let actions = scheduler.handle(.exited(1, report(code: 75, log: ["step 9 of 10"])))
+    guard case .record(1, .deferred(let retry)) = actions.first else {
+      Issue.record("the job is not deferred: \(actions)")
+      return
+    }
+    #expect(retry.reason == "No space left on device")
+  }
+
+  /// The clock that says until when was put back since.
+  @Test func noJobWaitsLongerThanItsDelays() {
+    var scheduler = Scheduler(SchedulingPolicy())
+    var patient = train(2)
+    patient.retry.delays = [7200, 60]
+    let years = Standing.deferred(remaining: .seconds(100_000_000), reason: "a crash")
+    #expect(
+      scheduler.handle(.appeared(train(1), years)).first
+        == .startTimer(.retry(1), after: .seconds(600)))
+    #expect(
+      scheduler.handle(.appeared(patient, years)).first
+        == .startTimer(.retry(2), after: .seconds(7200)))
+  }
+
   // MARK: Writing the state
+
+  @Test func whatCannotBeWrittenIsShownUntilItIsWritten() {
+    var scheduler = opened()
+    for id in 1...2 { _ = scheduler.handle(.appeared(train(id), .queued)) }
+    _ = scheduler.handle(.exited(1, report(code: 0)))
+    let failed = scheduler.handle(.recordFailed(1, reason: "no space"))
+    #expect(failed.contains(.showProblem("no space")))
+    // That drop/ has no problem says nothing of the queue.
+    #expect(!scheduler.handle(.scanned(retryAfter: nil, problem: nil)).contains(.showProblem(nil)))
+    #expect(scheduler.handle(.recorded(1)).contains(.showProblem(nil)))
+  }
 
   @Test func aTransitionThatCannotBeWrittenIsTriedAgainAndNothingIsForgotten() {
     var scheduler = opened()
