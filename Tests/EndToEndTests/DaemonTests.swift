@@ -100,6 +100,34 @@ import Testing
     #expect(try await second.end() == 0)
   }
 
+  /// The time that an earlier daemon's worker has run is that of its process, whatever the system's
+  /// clock was set to meanwhile.
+  @Test func aClockThatIsSetTakesNoTimeFromAJob() async throws {
+    let folder = try TemporaryFolder()
+    try folder.write("worker", worker, mode: 0o755)
+    let first = try start(folder)
+    try await until("there is a spool") { folder.exists("spool/drop") }
+    try folder.write(
+      "spool/drop/job.json",
+      job.replacing("\"seed\"", with: "\"queue\": {\"time_limit\": \"1h\"}, \"seed\""))
+    try await until("the worker is up") { isUp(folder) }
+    first.send(SIGKILL)
+    #expect(try await first.end() == -SIGKILL)
+    let entry = try folder.text("lib/queue/running/1")
+    let started = try #require(entry.firstMatch(of: /"started": ?"[0-9]{4}/)).output
+    try folder.write(
+      "lib/queue/running/1", entry.replacing(started, with: "\"started\": \"2001"))
+    let second = try start(folder)
+    try await until("the worker is up again") {
+      try folder.text("lib/jobs/1/runs") == "begin\nend\nbegin\n"
+    }
+    let ran = try folder.text("lib/queue/running/1").firstMatch(of: /"seconds_run": ?([0-9]+)/)
+    let seconds = try #require(ran).output.1
+    #expect(seconds.count < 4, "no hour: \(seconds) s")
+    second.send(SIGTERM)
+    #expect(try await second.end() == 0)
+  }
+
   /// Ctrl-C reaches the daemon from the terminal, and a SIGTERM from the script it runs in.
   @Test func twoSignalsOfOneStopLeaveTheWorkerItsTime() async throws {
     let folder = try TemporaryFolder()

@@ -9,22 +9,31 @@ final class Program {
 
   /// Starts `name` from the folder that the tests were built into.
   ///
+  /// - launcher: a program, with its arguments, that runs the command behind them.
   /// - output: the file that gets standard output and, without `errors`, standard error.
   init(
-    _ name: String, _ arguments: [String], environment: [String: String] = [:], output: String,
-    errors: String? = nil
+    _ name: String, _ arguments: [String], by launcher: [String] = [],
+    environment: [String: String] = [:], output: String, errors: String? = nil
   ) throws {
     self.output = output
-    let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    process.executableURL = URL(fileURLWithPath: tests).deletingLastPathComponent()
-      .appendingPathComponent(name)
-    process.arguments = arguments
+    let command = launcher + [try Self.path(name)] + arguments
+    process.executableURL = URL(fileURLWithPath: command[0])
+    process.arguments = Array(command.dropFirst())
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let file = try Self.emptyFile(output)
+    let errors = try errors.map(Self.emptyFile) ?? file
     process.standardOutput = file
-    process.standardError = try errors.map(Self.emptyFile) ?? file
+    process.standardError = errors
     process.standardInput = FileHandle.nullDevice
     try process.run()
+    // `Process` keeps them open for ever, and cannot start another one when there are too many.
+    for file in [file, errors] { try? file.close() }
+  }
+
+  /// Where a program of the package is.
+  static func path(_ name: String) throws -> String {
+    let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    return URL(fileURLWithPath: tests).deletingLastPathComponent().path + "/" + name
   }
 
   private static func emptyFile(_ path: String) throws -> FileHandle {
@@ -51,14 +60,20 @@ final class Program {
   var text: String { (try? String(contentsOfFile: output, encoding: .utf8)) ?? "" }
 }
 
-/// Waits until `condition` holds; a test that waits in vain fails.
+/// Waits until `condition` holds; a test that waits in vain fails. Time in which the test itself
+/// does not get on, for the whole machine stands still, does not count.
 func until(
-  _ what: String, within limit: Duration = .seconds(60), _ condition: () throws -> Bool
+  _ what: String, within limit: Duration = .seconds(60),
+  _ condition: () async throws -> Bool
 ) async throws {
-  let deadline = ContinuousClock.now + limit
-  while ContinuousClock.now < deadline {
-    if try condition() { return }
+  var waited = Duration.zero
+  var last = ContinuousClock.now
+  while waited < limit {
+    if try await condition() { return }
     try await Task.sleep(for: .milliseconds(5))
+    let now = ContinuousClock.now
+    waited += min(last.duration(to: now), .seconds(1))
+    last = now
   }
   Issue.record("waited in vain until \(what)")
   throw CancellationError()
