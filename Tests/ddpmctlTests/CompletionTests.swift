@@ -61,7 +61,7 @@ struct CompletionTests {
   ]
 
   @Test(arguments: Shell.allCases.filter { TerminalSession.isInstalled($0.rawValue) })
-  func offersWhatMakesSense(_ shell: Shell) throws {
+  func offersWhatMakesSense(_ shell: Shell) async throws {
     let bench = try Bench()
     try bench.admit("waits-a", .queued)
     try bench.admit("failed-b", kind: "train", .failed)
@@ -83,19 +83,19 @@ struct CompletionTests {
 
     let terminal = try TerminalSession(bench, shell.command, width: 100, height: 40)
     try terminal.type(shell.setUp(programs) + "echo ready\n")
-    try terminal.screen { $0.contains("\nready") }
+    try await terminal.screen { $0.contains("\nready") }
     for (line, offers, becomes) in Self.lines {
       try terminal.press("C-l")
       try terminal.type(line.replacing("OTHER", with: other.root) + "\t")
       if let becomes {
-        try terminal.screen { screen in
+        try await terminal.screen { screen in
           // bash escapes what need not be.
           let shown = (screen.split(separator: "\n").first ?? "").replacing("\\", with: "")
           return shown.hasSuffix(becomes.replacing("OTHER", with: other.root))
             && Self.offered(on: screen) == []
         }
       } else {
-        try terminal.screen { Self.offered(on: $0) == offers }
+        try await terminal.screen { Self.offered(on: $0) == offers }
       }
       try terminal.press("C-u")
     }

@@ -57,14 +57,15 @@ final class TerminalSession {
   ///
   /// - hasEscapes: With colours, as escape sequences.
   @discardableResult
-  func screen(hasEscapes: Bool = false, where isRight: (String) -> Bool) throws -> String {
+  func screen(hasEscapes: Bool = false, where isRight: (String) -> Bool) async throws -> String {
     var screen = ""
     for _ in 0..<200 {
       screen = try tmux(
         hasEscapes
           ? ["capture-pane", "-p", "-e", "-t", "test"] : ["capture-pane", "-p", "-t", "test"])
       if isRight(screen) { return screen }
-      usleep(100_000)
+      // Other tests wait for this thread.
+      try await Task.sleep(for: .milliseconds(100))
     }
     Issue.record("the screen never came to be right: \(screen)")
     return screen

@@ -22,11 +22,11 @@ struct TerminalViewTests {
   private func screen(
     of command: String, width: Int = 80, hasEscapes: Bool = false,
     variables: [String: String] = [:]
-  ) throws -> [Substring] {
+  ) async throws -> [Substring] {
     let terminal = try TerminalSession(
       bench, "/bin/sh", width: width, height: 24, variables: variables)
     try terminal.type("clear; echo; \(command); echo ended\n")
-    let screen = try terminal.screen(hasEscapes: hasEscapes) {
+    let screen = try await terminal.screen(hasEscapes: hasEscapes) {
       $0.replacing(/\u{1B}\[[0-9;]*m/, with: "").contains("\nended\n")
     }
     return screen.components(separatedBy: "ended\n")[0].split(separator: "\n")
@@ -36,8 +36,8 @@ struct TerminalViewTests {
     character.unicodeScalars.contains { (0x2801...0x28FF).contains($0.value) }
   }
 
-  @Test(arguments: [40, 80, 132]) func aPlotFillsTheWidth(width: Int) throws {
-    let lines = try screen(of: "ddpmctl plot second", width: width)
+  @Test(arguments: [40, 80, 132]) func aPlotFillsTheWidth(width: Int) async throws {
+    let lines = try await screen(of: "ddpmctl plot second", width: width)
     #expect(lines.first == "train second (job 2)")
     #expect(lines.last?.hasSuffix("optimizer step") == true)
     // The frame is one line from the left to the right, which none behind it continues.
@@ -56,20 +56,20 @@ struct TerminalViewTests {
       ([:], true), (["NO_COLOR": "1"], false), (["CLICOLOR": "0"], false),
       (["TERM": "dumb"], false),
     ] as [([String: String], Bool)])
-  func coloursRespectTheEnvironment(_ variables: [String: String], _ isColored: Bool) throws {
+  func coloursRespectTheEnvironment(_ variables: [String: String], _ isColored: Bool) async throws {
     let settings = variables.map { "\($0.key)=\($0.value) " }.joined()
     for command in ["plot 1 2", "diff 1 2"] {
-      let lines = try screen(of: "\(settings)ddpmctl \(command)", hasEscapes: true)
+      let lines = try await screen(of: "\(settings)ddpmctl \(command)", hasEscapes: true)
       #expect(lines.count > 3)
       #expect(lines.contains { $0.contains("\u{1B}[") } == isColored)
     }
   }
 
   /// Behind a pipe there are no escape sequences, whatever the terminal around it.
-  @Test func aPipeGetsPlainText() throws {
+  @Test func aPipeGetsPlainText() async throws {
     let commands = ["plot 1 2", "list", "status", "show 1", "diff 1 2", "compare 1 2"]
     let all = commands.map { "ddpmctl \($0)" }.joined(separator: "; ")
-    _ = try screen(
+    _ = try await screen(
       of: "( \(all) ) 2>&1 | cat >output", variables: ["KITTY_WINDOW_ID": "1"])
     let output = try String(contentsOfFile: bench.root + "/output", encoding: .utf8)
     #expect(output.contains("2 train jobs") && output.contains("JOB  NAME"))
@@ -80,12 +80,13 @@ struct TerminalViewTests {
     ("TERM=xterm-kitty", "\u{1B}_Ga=T,f=100,"), ("TERM=foot", "\u{1B}Pq"),
     ("TERM=xterm-256color", nil), ("TERM=xterm-kitty TMUX=1", nil),
   ])
-  func picturesGoWhereTheyAreShown(_ settings: String, _ beginning: String?) throws {
+  func picturesGoWhereTheyAreShown(_ settings: String, _ beginning: String?) async throws {
     // Recorded is what the terminal is sent; it is not one that shows pictures itself.
     let record = "tmux pipe-pane -t test 'cat >\(bench.root)/sent'"
-    _ = try screen(of: "\(record); env -u TMUX \(settings) ddpmctl plot 2")
+    _ = try await screen(of: "\(record); env -u TMUX \(settings) ddpmctl plot 2")
     var sent = ""
     while !sent.contains("ended") {
+      try await Task.sleep(for: .milliseconds(10))
       sent = (try? String(contentsOfFile: bench.root + "/sent", encoding: .utf8)) ?? ""
     }
     if let beginning {
@@ -96,8 +97,8 @@ struct TerminalViewTests {
     }
   }
 
-  @Test(arguments: [40, 60, 100]) func aListHasALineAJob(width: Int) throws {
-    let lines = try screen(of: "ddpmctl list", width: width)
+  @Test(arguments: [40, 60, 100]) func aListHasALineAJob(width: Int) async throws {
+    let lines = try await screen(of: "ddpmctl list", width: width)
     #expect(lines.count == 3)
     #expect(lines[0].hasPrefix("JOB  NAME"))
     #expect(lines[1].hasPrefix("1    first-with-a-rather-long-name"))
@@ -107,8 +108,8 @@ struct TerminalViewTests {
   }
 
   /// Sentences go on in the next line; none is cut.
-  @Test func statusSaysAllInANarrowTerminal() throws {
-    let text = try screen(of: "ddpmctl status", width: 40).joined()
+  @Test func statusSaysAllInANarrowTerminal() async throws {
+    let text = try await screen(of: "ddpmctl status", width: 40).joined()
     #expect(text.contains("ddpmd is not running; start it with:"))
     #expect(text.contains("jobs: 1 queued, 1 done"))
   }

@@ -114,7 +114,9 @@ struct TopCommandTests {
 
   init() throws { bench = try Bench() }
 
-  @Test(arguments: ["q", "C-c", "TERM"]) func isAScreenOfItsOwnUntilItEnds(_ end: String) throws {
+  @Test(arguments: ["q", "C-c", "TERM"]) func isAScreenOfItsOwnUntilItEnds(_ end: String)
+    async throws
+  {
     try bench.admit("runs", kind: "train", .running)
     try bench.admit("waits", .queued)
     let directory = bench.layout.jobDirectory(1)
@@ -124,17 +126,17 @@ struct TopCommandTests {
     defer { daemon.stop() }
     let terminal = try TerminalSession(bench, "/bin/sh", width: 90, height: 30)
     try terminal.type("echo before; ddpmctl top; stty -a; echo ended $?\n")
-    var screen = try terminal.screen { $0.contains("train runs (job 1)") }
+    var screen = try await terminal.screen { $0.contains("train runs (job 1)") }
     #expect(screen.contains("> 1    runs") && screen.contains("2    waits"))
     #expect(screen.contains("optimizer step") && !screen.contains("before"))
     #expect(screen.unicodeScalars.contains { (0x2801...0x28FF).contains($0.value) })
     try terminal.press("Down")
     try terminal.press("c")
-    try terminal.screen { $0.contains("cancel sample waits (job 2)?") }
+    try await terminal.screen { $0.contains("cancel sample waits (job 2)?") }
     try terminal.press("n")
     // Another size.
     try terminal.resize(width: 60, height: 20)
-    screen = try terminal.screen { $0.contains("h hold, release") }
+    screen = try await terminal.screen { $0.contains("h hold, release") }
     #expect(screen.split(separator: "\n", omittingEmptySubsequences: false).count <= 21)
     if end == "TERM" {
       let shell = try terminal.process()
@@ -144,7 +146,7 @@ struct TopCommandTests {
     } else {
       try terminal.press(end)
     }
-    screen = try terminal.screen { $0.contains("ended 0") }
+    screen = try await terminal.screen { $0.contains("ended 0") }
     #expect(screen.contains("before") && !screen.contains("h hold, release"))
     #expect(screen.contains(" icanon ") && screen.contains(" echo "))
     #expect(try Directory.names(in: bench.layout.drop).isEmpty)
