@@ -35,7 +35,7 @@ struct TroubleTests {
     try end(trouble, disk, daemon: daemon.processID)
 
     #expect(try await desk.run(["watch", "disturbed"]).code == 0)
-    #expect(try await desk.run(["watch", "dropped"]).code == 0)
+    try await until("the dropped job is done") { desk.isDone(training + 1) }
     #expect(try desk.names("spool/rejected") == [])
     #expect(try await desk.weights(training) == TinyTraining.undisturbed.value)
     try await until("the status has no problem to show") {
