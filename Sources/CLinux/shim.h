@@ -12,6 +12,7 @@ enum { OPEN_PLACE = 010000000 };
 
 /* From <sys/xattr.h>; tests set what is read. */
 long getxattr(const char *path, const char *name, void *value, unsigned long size);
+long fgetxattr(int fd, const char *name, void *value, unsigned long size);
 int setxattr(const char *path, const char *name, const void *value, unsigned long size, int flags);
 
 /* Locks of an open file description: like flock(2), but a lock can be asked after without taking it. */

@@ -18,7 +18,7 @@ extension GuardedFolder {
   private func listFilesBelow() throws(SystemError) -> [String] {
     var files: [String] = []
     var pending: [String?] = [nil]
-    var visited: Set<[UInt64]> = []
+    var visited: Set<FileIdentity> = []
     while let path = pending.popLast() {
       let folder = if let path { try self.folder(path) } else { self }
       guard visited.insert(folder.identity).inserted else { continue }

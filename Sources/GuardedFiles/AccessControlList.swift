@@ -3,6 +3,7 @@
 /// in 16 bits each and a user or group in 32, sorted by tag, all little-endian.
 
 import DurableIO
+import Glibc
 
 struct AccessControlList {
   private struct Entry {
@@ -24,7 +25,35 @@ struct AccessControlList {
   /// None if the attribute is not of this format: nobody but the owner is then allowed anything.
   private let entries: [Entry]
 
-  init(attribute: [UInt8]) {
+  /// Reads the list of a file; nil if it has none.
+  ///
+  /// - get: getxattr(2), given the attribute's name, room for its value and how much there is.
+  init?(
+    of path: String, _ get: (String, UnsafeMutableRawPointer?, UInt) -> Int
+  ) throws(SystemError) {
+    while true {
+      var count = unsafe get(Self.attribute, nil, 0)
+      var bytes = [UInt8](repeating: 0, count: max(count, 0))
+      if count > 0 {
+        count = unsafe bytes.withUnsafeMutableBytes {
+          unsafe get(Self.attribute, $0.baseAddress, UInt($0.count))
+        }
+      }
+      if count >= 0 {
+        self.init(attribute: Array(bytes.prefix(count)))
+        return
+      }
+      switch errno {
+      case ENODATA, EOPNOTSUPP: return nil
+      case ERANGE: continue  // It has grown meanwhile.
+      default: throw SystemError(operation: "open", path: path, code: errno)
+      }
+    }
+  }
+
+  private static let attribute = "system.posix_acl_access"
+
+  private init(attribute: [UInt8]) {
     func number(_ start: Int, bytes: Int) -> UInt32 {
       attribute[start..<start + bytes].reversed().reduce(0) { $0 << 8 | UInt32($1) }
     }

@@ -1,5 +1,6 @@
 public import DurableIO
 import Glibc
+import Synchronization
 
 /// An open folder, and the way to what is in it: the same folder until the object goes, whatever
 /// becomes of its name.
@@ -8,6 +9,7 @@ public final class GuardedFolder: Sendable {
   public let path: String
   private let place: Place
   private let access: FileAccess
+  private let latest = Mutex<GuardedFolder?>(nil)
 
   init(
     _ path: String, from start: Place?, naming name: String, _ access: FileAccess
@@ -18,16 +20,28 @@ public final class GuardedFolder: Sendable {
     guard place.status.kind == .directory else {
       throw SystemError(operation: "open", path: name, code: ENOTDIR)
     }
+    try access.require(.search, of: place, naming: name)
   }
 
   /// Tells folders apart.
-  public var identity: [UInt64] { place.status.identity }
+  public var identity: FileIdentity { FileIdentity(place.status) }
 
   /// Opens a regular file for reading.
   ///
   /// - name: a path that begins in this folder.
   public func file(_ name: String) throws(SystemError) -> OpenFile {
-    try access.openFile(name, from: place, naming: path(of: name))
+    guard let slash = name.lastIndex(of: "/") else {
+      return try access.openEntry(name, in: place, naming: path(of: name))
+    }
+    return try subfolder(String(name[..<slash])).file(String(name[slash...].dropFirst()))
+  }
+
+  /// The folder of the file before this one is often that of this one, too.
+  private func subfolder(_ name: String) throws(SystemError) -> GuardedFolder {
+    if let folder = latest.withLock({ $0 }), folder.path == path(of: name) { return folder }
+    let folder = try folder(name)
+    latest.withLock { $0 = folder }
+    return folder
   }
 
   /// Opens a folder.

@@ -5,7 +5,7 @@ import Glibc
 /// Something in the file system, held by a descriptor: it stays what it is, whatever is moved to its
 /// name meanwhile. The descriptor opens nothing; `open` does.
 final class Place: Sendable {
-  private let file: OpenFile
+  let file: OpenFile
   let status: FileStatus
   /// The folder that it was found in; nil for where a path begins.
   let parent: Place?
@@ -40,19 +40,7 @@ final class Place: Sendable {
 
   /// The access control list; nil if it has none.
   func accessControlList() throws(SystemError) -> AccessControlList? {
-    let name = "system.posix_acl_access"
-    while true {
-      let size = unsafe getxattr(descriptorPath, name, nil, 0)
-      var bytes = [UInt8](repeating: 0, count: max(size, 0))
-      let count =
-        size > 0 ? unsafe getxattr(descriptorPath, name, &bytes, UInt(bytes.count)) : size
-      if count >= 0 { return AccessControlList(attribute: Array(bytes.prefix(count))) }
-      switch errno {
-      case ENODATA, EOPNOTSUPP: return nil
-      case ERANGE: continue
-      default: throw SystemError(operation: "open", path: path, code: errno)
-      }
-    }
+    try AccessControlList(of: path) { unsafe getxattr(descriptorPath, $0, $1, $2) }
   }
 
   /// A name by which the kernel finds what the descriptor holds, and nothing else.
