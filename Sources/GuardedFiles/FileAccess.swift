@@ -75,12 +75,13 @@ public struct FileAccess: Sendable {
   func openFile(
     _ path: String, from start: Place?, naming name: String
   ) throws(SystemError) -> OpenFile {
-    // Where nothing is to be checked the kernel does all; where it fails, what follows says why.
-    if !isRestricted,
-      let file = try? OpenFile(path, in: start?.file, flags: Self.reading, path: name),
-      try file.status().kind == .regular
-    {
-      return file
+    if !isRestricted {
+      // The kernel does all. Where it does not let us, what follows says why.
+      do {
+        let file = try OpenFile(path, in: start?.file, flags: Self.reading, path: name)
+        if try file.status().kind == .regular { return file }
+      } catch  where error.code == EACCES {
+      }
     }
     let place = try find(path, from: start, naming: name)
     guard place.status.kind == .regular else {
@@ -97,18 +98,19 @@ public struct FileAccess: Sendable {
   func openEntry(
     _ entry: String, in folder: Place, naming name: String
   ) throws(SystemError) -> OpenFile {
-    let flags = Self.reading | O_NOFOLLOW
-    guard let file = try? OpenFile(entry, in: folder.file, flags: flags, path: name) else {
-      return try openFile(entry, from: folder, naming: name)
+    do {
+      let flags = Self.reading | O_NOFOLLOW
+      let file = try OpenFile(entry, in: folder.file, flags: flags, path: name)
+      let status = try file.status()
+      if status.kind == .regular {
+        try require(.read, status, at: name, naming: name) { () throws(SystemError) in
+          try AccessControlList(of: name) { unsafe fgetxattr(file.descriptor, $0, $1, $2) }
+        }
+        return file
+      }
+    } catch  where error.code == ELOOP || error.code == EACCES {
     }
-    let status = try file.status()
-    guard status.kind == .regular else {
-      return try openFile(entry, from: folder, naming: name)
-    }
-    try require(.read, status, at: name, naming: name) { () throws(SystemError) in
-      try AccessControlList(of: name) { unsafe fgetxattr(file.descriptor, $0, $1, $2) }
-    }
-    return file
+    return try openFile(entry, from: folder, naming: name)
   }
 
   /// To open a pipe must not wait for who writes to it.
@@ -133,8 +135,14 @@ public struct FileAccess: Sendable {
   func find(
     _ path: String, from start: Place?, isFolder: Bool = false, naming name: String
   ) throws(SystemError) -> Place {
-    if !isRestricted, let place = try? Place(path, in: start, flags: isFolder ? O_DIRECTORY : 0) {
-      return place
+    if !isRestricted {
+      do {
+        return try Place(path, in: start, flags: isFolder ? O_DIRECTORY : 0)
+      } catch  where error.code != EACCES {
+        throw SystemError(operation: "open", path: name, code: error.code)
+      } catch {
+        // What follows says why.
+      }
     }
     let place = try walk(path, from: start, isFolder: isFolder, naming: name)
     if let roots, !roots.contain(place) {
