@@ -82,7 +82,8 @@ import Testing
     try folder.file("secret", mode: 0o600)
     try folder.link("mine/to-folder", to: folder("closed"))
     try folder.link("mine/to-file", to: folder("secret"))
-    for name in ["mine/to-folder/file", "mine/to-file"] {
+    try folder.link("mine/into-folder", to: folder("closed/file"))
+    for name in ["mine/to-folder/file", "mine/to-file", "mine/into-folder"] {
       #expect(access.refusal(folder(name))?.contains("may not") == true, "\(name)")
       let inside = try access.folder(folder("mine"))
       #expect(throws: SystemError.self, "\(name)") {
@@ -143,6 +144,7 @@ import Testing
       try folder.file(name + "/file")
     }
     try folder.link("data/out", to: "../elsewhere")
+    try folder.link("data/out-file", to: "../elsewhere/file")
     try folder.link("in", to: folder("data/sub"))
     try folder.link("root", to: "data")
     // A root may be named through a link, and one that is not there is no harm.
@@ -164,6 +166,7 @@ import Testing
       #expect(out?.contains("have the administrator add its folder to data_roots") == true)
       let data = try access.folder(folder("data"))
       #expect(throws: SystemError.self) { try data.file("out/file") }
+      #expect(throws: SystemError.self) { try data.file("out-file") }
       #expect(throws: SystemError.self) { try data.folder("..") }
       // The results of jobs are not what the roots are about.
       #expect(access.toResults(of: nil).refusal(folder("elsewhere/file")) == nil)
