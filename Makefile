@@ -5,6 +5,7 @@
 # make install      what a machine needs, below PREFIX (/usr/local) and in /etc; DESTDIR for packagers
 # make deb          the Debian package, in .build/deb
 # make torture      kill the programs at random, CYCLES=1000 times, and check what is left
+# make measure-scale  what queues of a hundred to a hundred thousand jobs cost; as root, on a disk of its own
 # make fuzz         feed the readers of job files, state, models and images damaged input, SECONDS=30 each
 # make test-report  look at job reports in headless Chromium, which it installs
 # make test-peer    compare with PyTorch and diffusers; make bench times both, make quality trains both
@@ -23,7 +24,7 @@ BIN = .build/release
 SHARE = .build/share
 TO = $(DESTDIR)$(PREFIX)
 
-.PHONY: quickstart build share install deb test test-systemd torture fuzz test-peer bench quality lint format packages clean
+.PHONY: quickstart build share install deb test test-systemd torture measure-scale fuzz test-peer bench quality lint format packages clean
 
 quickstart: build
 	scripts/quickstart
@@ -64,6 +65,9 @@ test: packages
 CYCLES ?= 1000
 torture: build
 	.build/release/ddpm-torture --cycles $(CYCLES) $(if $(SEED),--seed $(SEED))
+
+measure-scale: build
+	python3 Tests/Scale/measure.py
 
 SECONDS ?= 30
 fuzz: packages

@@ -28,6 +28,10 @@ int sched_getaffinity(int pid, unsigned long size, void *mask);
 int posix_spawn_file_actions_addchdir_np(void *actions, const char *path);
 int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);
 
+/* From <malloc.h>. */
+#define LEAST_MAPPED_SIZE (-3)
+int mallopt(int parameter, int value);
+
 /* prctl(2) takes variable arguments, which Swift cannot pass. */
 #include <sys/prctl.h>
 static inline int signal_on_parent_death(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }

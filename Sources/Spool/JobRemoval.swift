@@ -17,6 +17,9 @@ public struct JobRemoval: Sendable {
 
     /// Keeps everything.
     public init() {}
+
+    /// Whether nothing is ever removed.
+    public var keepsAll: Bool { age == nil && count == nil }
   }
 
   private let layout: SpoolLayout
@@ -71,6 +74,7 @@ public struct JobRemoval: Sendable {
     _ retention: Retention, sparing needed: Set<Int>, names: Set<String>, atMost limit: Int,
     now: Timestamp
   ) throws(SystemError) -> [Int] {
+    if retention.keepsAll { return [] }
     var ended: [(id: Int, state: JobState)] = []
     for state in JobState.allCases where state.isFinal {
       ended += try queue.ids(in: state).map { ($0, state) }

@@ -45,9 +45,9 @@ public struct Recovery: Sendable {
       try recovery.recover(entry, layout, queue, now)
     }
     for state in JobState.allCases where !state.isFinal && state != .running {
-      for entry in try queue.entries(in: state) {
+      for id in try queue.ids(in: state) {
+        guard var entry = try queue.entry(id, in: state) else { continue }
         if entry.cancelRequested {
-          var entry = entry
           entry.ended = now
           try queue.move(entry, from: state, to: .cancelled)
           recovery.cancelled.append(entry.id)

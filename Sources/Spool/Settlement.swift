@@ -15,7 +15,7 @@ extension Admission {
     let envelope = Envelope(
       id: id, submitter: file.owner, submitted: now, sha256: SHA256.of(file.bytes).hex,
       fileName: claim.name, spec: job.spec, original: job.original)
-    if let (state, entry) = try queue.find(id) {
+    if try Directory.exists(layout.jobDirectory(id).path), let (state, entry) = try queue.find(id) {
       // All this has happened before, and the job may have run.
       try finish(claim, job: id)
       return .settled(.admitted(envelope, entry, in: state))
@@ -98,9 +98,9 @@ extension Admission {
     case .name(let name):
       let older = try Directory.names(in: layout.jobs).compactMap { Int($0) }.filter { $0 < id }
       for job in older.sorted(by: >) {
-        guard try queue.state(of: job) != nil else { continue }
-        let bytes = try readFile(layout.jobDirectory(job).job)
-        if (try? Envelope.parse(bytes))?.spec.name == name { return job }
+        if try layout.jobDirectory(job).isOfJob(called: name), try queue.state(of: job) != nil {
+          return job
+        }
       }
       return nil
     }

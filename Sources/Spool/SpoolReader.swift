@@ -32,18 +32,56 @@ public struct SpoolReader: Sendable {
     queue = JobQueue(layout)
   }
 
-  /// All jobs, by rising number.
-  public func jobs() throws(SystemError) -> [Job] {
-    var jobs: [Job] = []
-    for id in try Directory.names(in: layout.jobs).compactMap({ Int($0) }).sorted() {
-      if let job = try job(id) { jobs.append(job) }
+  /// All jobs in one of `states`, by rising number.
+  public func jobs(
+    in states: Set<JobState> = Set(JobState.allCases)
+  ) throws(SystemError) -> [Job] {
+    try jobs(in: states) { $0 }
+  }
+
+  /// What `transform` makes of each of the jobs in one of `states`, by rising number; they are not all
+  /// in memory.
+  public func jobs<Result>(
+    in states: Set<JobState>, _ transform: (Job) -> Result
+  ) throws(SystemError) -> [Result] {
+    // One look at every state rather than one at each for every job.
+    var seen: [Int: JobState] = [:]
+    for state in JobState.allCases {
+      for id in try queue.ids(in: state) { seen[id] = state }
     }
-    return jobs
+    var results: [Result] = []
+    for id in try ids() {
+      let state = seen[id]
+      if let state, !states.contains(state) { continue }
+      // It has moved since, if it is not there.
+      let entry = try state.flatMap { state throws(SystemError) in try queue.entry(id, in: state) }
+      if let state, let entry {
+        results.append(transform(try job(state, entry)))
+      } else if let job = try job(id), states.contains(job.state) {
+        results.append(transform(job))
+      }
+    }
+    return results
+  }
+
+  /// How many jobs are in `state`.
+  public func count(in state: JobState) throws(SystemError) -> Int {
+    try queue.ids(in: state).count
+  }
+
+  /// The numbers of all jobs, rising.
+  private func ids() throws(SystemError) -> [Int] {
+    try Directory.names(in: layout.jobs).compactMap { Int($0) }.sorted()
   }
 
   /// The job numbered `id`; nil if there is none.
   public func job(_ id: Int) throws(SystemError) -> Job? {
     guard let (state, entry) = try queue.find(id) else { return nil }
+    return try job(state, entry)
+  }
+
+  private func job(_ state: JobState, _ entry: QueueEntry) throws(SystemError) -> Job {
+    let id = entry.id
     let directory = layout.jobDirectory(id)
     return Job(
       id: id, state: state, entry: entry,
@@ -58,8 +96,16 @@ public struct SpoolReader: Sendable {
   public func jobs(_ reference: JobReference) throws(SystemError) -> [Job] {
     switch reference {
     case .number(let id): try job(id).map { [$0] } ?? []
-    case .name(let name): try jobs().filter { $0.envelope?.spec.name == name }
+    case .name(let name): try jobs(called: name)
     }
+  }
+
+  private func jobs(called name: String) throws(SystemError) -> [Job] {
+    var jobs: [Job] = []
+    for id in try ids() where try layout.jobDirectory(id).isOfJob(called: name) {
+      if let job = try job(id) { jobs.append(job) }
+    }
+    return jobs
   }
 
   /// What happened to a job, in order.

@@ -12,6 +12,9 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
   private let fields: [Field<Root>]
   private let presets: [(name: String, value: Root)]
   private let rules: @Sendable (Root, Report) -> Void
+  /// All keys that the object may have.
+  let keys: [String]
+  private let knownKeys: Set<String>
 
   /// - title: What the object is, for the schema.
   /// - defaults: The value of keys that are not given; what it holds for required keys is not used.
@@ -27,6 +30,8 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
     self.fields = fields
     self.presets = presets
     self.rules = rules
+    keys = (presets.isEmpty ? [] : ["preset"]) + fields.map(\.key)
+    knownKeys = Set(keys)
   }
 
   /// Reads the object that stands at `path`.
@@ -47,7 +52,7 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
         problems += error.problems
       }
     }
-    let unknownKeys = object.keys.filter { !keys.contains($0) }
+    let unknownKeys = object.keys.filter { !knownKeys.contains($0) }
       .map { (key: $0, meant: nearest(to: $0, among: keys)) }
     for field in fields {
       do {
@@ -126,8 +131,6 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
     let required = fields.filter(\.isRequired).map(\.key)
     return required.isEmpty ? "an object" : "an object with \(list(required, conjunction: "and"))"
   }
-
-  var keys: [String] { (presets.isEmpty ? [] : ["preset"]) + fields.map(\.key) }
 
   private var presetCodec: JSONCodec<(name: String, value: Root)> {
     .choice(of: presets, named: { $0.name })

@@ -28,7 +28,7 @@ package struct ActiveJob: Equatable, Sendable {
     /// Has a worker of an earlier daemon, which has been told to stop.
     case orphaned(StopReason)
     /// Has left its phase; the move of its entry is being written.
-    case recording(Transition)
+    indirect case recording(Transition)
   }
 
   /// Why a worker has been told to stop, which says what comes after.

@@ -24,6 +24,8 @@ public struct Configuration: Equatable, Sendable {
   public var adminGroup: String?
   /// Which ended jobs are removed.
   public var retention = JobRemoval.Retention()
+  /// Which refused files and receipts are removed.
+  public var answers = AnswerRemoval.Retention()
   /// The least important messages that are logged.
   public var logLevel = Logger.Level.info
   /// The file that metrics are written to; nil: none.

@@ -124,6 +124,23 @@ extension ConfigurationKey {
       Of the jobs that have ended, only so many are kept, those with the highest numbers.
       """),
     ConfigurationKey(
+      "rejected_age", "a time from 1 s to 36500 d, as 90 s, 2 min, 12 h or 30 d", none: "never",
+      \.answers.rejectedAge, { duration($0, atMost: 36500 * 86400) },
+      """
+      Files that were refused longer ago are removed from the folder rejected/, with their reasons.
+      """, spelled),
+    ConfigurationKey(
+      "rejected_count", "an integer from 0 to 1000000000", none: "never", \.answers.rejectedCount,
+      { integer($0, in: 0...1_000_000_000) },
+      "Of the refused files, only so many are kept, those that were refused last."),
+    ConfigurationKey(
+      "receipt_age", "a time from 1 s to 36500 d, as 90 s, 2 min, 12 h or 30 d", none: "never",
+      \.answers.receiptAge, { duration($0, atMost: 36500 * 86400) },
+      """
+      Answers to submissions and commands, which ddpmctl waits half a minute for, are removed when \
+      they are older. A job's "idempotency_key" does without them.
+      """, spelled),
+    ConfigurationKey(
       "log_level", "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
       \.logLevel, Logger.Level.init(rawValue:), "The least important messages that are logged."),
     ConfigurationKey(

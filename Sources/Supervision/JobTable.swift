@@ -1,24 +1,27 @@
-/// The jobs that have not ended, indexed so that no question costs more as the queue grows.
+/// The jobs that have not ended, indexed so that no question costs more as the queue grows, and kept
+/// so that a hundred thousand of them take a few megabytes.
 package struct JobTable: Sendable {
-  private var jobs: [Int: ActiveJob] = [:]
+  private var rows: [Int: JobRow] = [:]
+  /// What the latest jobs had in common with others.
+  private var common: [JobRow.Rest] = []
   private(set) var queuedCount = 0
   private(set) var heldCount = 0
   /// Holds every job that is ready, and some that were.
   private var order = RunOrder()
   /// The numbers of all jobs that are neither queued nor held: few.
   private var engaged: Set<Int> = []
-  /// The train jobs' numbers by name.
-  private var makers: [String: Set<Int>] = [:]
+  /// The train jobs by name.
+  private var makers = NameIndex()
   /// The jobs that wait for another one, by the number of that.
   private var waiting: [Int: Set<Int>] = [:]
 
   /// Setting a job adds it or replaces it, setting nil takes it out.
   package subscript(id: Int) -> ActiveJob? {
-    get { jobs[id] }
+    get { rows[id]?.job(id) }
     set {
-      let old = jobs[id]
+      let old = self[id]
       if let old { forget(old) }
-      jobs[id] = newValue
+      rows[id] = newValue.map { row(of: $0) }
       guard let newValue else { return }
       note(newValue)
       let wasInOrder = old.map { $0.isReady && $0.place == newValue.place } ?? false
@@ -27,15 +30,15 @@ package struct JobTable: Sendable {
   }
 
   /// The jobs that are neither queued nor held, in the order of their numbers.
-  package var atWork: [ActiveJob] { engaged.sorted().compactMap { jobs[$0] } }
+  package var atWork: [ActiveJob] { engaged.sorted().compactMap { self[$0] } }
 
   /// The numbers of all jobs, ascending.
-  package var ids: [Int] { jobs.keys.sorted() }
+  package var ids: [Int] { rows.keys.sorted() }
 
   /// The job that runs next, if there is one that is ready.
   mutating func next() -> ActiveJob? {
     while let place = order.first {
-      if let job = jobs[place.id], job.isReady, job.place == place { return job }
+      if let job = self[place.id], job.isReady, job.place == place { return job }
       order.removeFirst()
     }
     return nil
@@ -43,7 +46,7 @@ package struct JobTable: Sendable {
 
   /// The last of the train jobs with that name and a number below `id` that have not ended.
   func newestMaker(of name: String, before id: Int) -> Int? {
-    makers[name]?.filter { $0 < id }.max()
+    makers.ids(of: name, before: id).first { self[$0]?.summary.name == name }
   }
 
   /// The jobs that wait for job `id`, in the order of their numbers.
@@ -56,7 +59,7 @@ package struct JobTable: Sendable {
     case .held: heldCount += 1
     case .deferred, .running, .stopping, .orphaned, .recording: engaged.insert(id)
     }
-    if job.summary.kind == "train" { makers[job.summary.name, default: []].insert(id) }
+    if job.summary.kind == "train" { makers.insert(id, job.summary.name) }
     for earlier in job.prerequisites { waiting[earlier.job, default: []].insert(id) }
   }
 
@@ -71,8 +74,18 @@ package struct JobTable: Sendable {
       waiting[earlier.job]?.remove(id)
       if waiting[earlier.job]?.isEmpty == true { waiting[earlier.job] = nil }
     }
-    guard job.summary.kind == "train" else { return }
-    makers[job.summary.name]?.remove(id)
-    if makers[job.summary.name]?.isEmpty == true { makers[job.summary.name] = nil }
+    if job.summary.kind == "train" { makers.remove(id, job.summary.name) }
+  }
+
+  /// A job as it is kept, sharing what it can.
+  private mutating func row(of job: ActiveJob) -> JobRow {
+    var row = JobRow(job)
+    if let rest = common.first(where: { $0.job == row.rest.job }) {
+      row.rest = rest
+    } else {
+      common.append(row.rest)
+      if common.count > 4 { common.removeFirst() }
+    }
+    return row
   }
 }

@@ -100,7 +100,11 @@ extension Scheduler {
       // Its worker could not be started so far.
       jobs[id] = ActiveJob(summary, isHeld ? .held : .queued)
       return [.cancelTimer(.retry(id))] + findMaker(id)
-    case nil, .running, .stopping, .orphaned, .recording:
+    case .recording:
+      // It was to be held, or to fail because of what it waited for; that could not be written.
+      jobs[id] = ActiveJob(summary, isHeld ? .held : .queued)
+      return [.cancelTimer(.record(id))] + findMaker(id)
+    case nil, .running, .stopping, .orphaned:
       return []
     }
   }

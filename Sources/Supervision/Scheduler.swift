@@ -107,6 +107,8 @@ package struct Scheduler: Sendable {
   /// says what is wrong, and tries again.
   private mutating func recoveryFailed(_ reason: String) -> [Action] {
     guard life == .recovering else { return [] }
+    // Those that have appeared so far appear again.
+    jobs = JobTable()
     spoolProblem = reason
     return sayReady() + [.startTimer(.recover, after: policy.diskDelay)]
   }
@@ -182,7 +184,8 @@ package struct Scheduler: Sendable {
   private func purge() -> Action {
     var needed: Set<Int> = []
     var names: Set<String> = []
-    for job in jobs.ids.compactMap({ jobs[$0] }) {
+    for id in jobs.ids {
+      guard let job = jobs[id] else { continue }
       needed.formUnion(job.summary.after.map(\.job))
       switch job.summary.model {
       case .job(let maker): needed.insert(maker)

@@ -301,7 +301,8 @@ package struct SchedulingPolicy: Equatable, Sendable {
   package var retryDelays: [Duration] = [.seconds(10), .seconds(30), .seconds(60), .seconds(300)]
   /// Waiting time before anything else that could not be written or read is tried again.
   package var diskDelay = Duration.seconds(10)
-  /// Time between two looks which ended jobs are to be removed; nil keeps all.
+  /// Time between two looks which ended jobs, refused files and receipts are to be removed; nil keeps
+  /// all.
   package var purgeInterval: Duration?
   package var rescanInterval = Duration.seconds(30)
   /// nil when nobody watches.
@@ -321,6 +322,7 @@ package struct SchedulingPolicy: Equatable, Sendable {
     stopGrace = configuration.stopGrace
     workerTimeout = configuration.workerTimeout
     crashLimit = configuration.crashLimit
-    purgeInterval = configuration.retention == .init() ? nil : .seconds(3600)
+    let keepsAll = configuration.retention.keepsAll && configuration.answers.keepsAll
+    purgeInterval = keepsAll ? nil : .seconds(3600)
   }
 }

@@ -1,4 +1,4 @@
-// The supervisor's dealings with what lands in `drop/`, and with what is to be removed.
+// The supervisor's dealings with what lands in `drop/`.
 
 import DurableIO
 import Jobs
@@ -7,8 +7,6 @@ import Spool
 
 /// Files taken from drop/ in one go: well within a second, even on a slow disk.
 private let scanLimit = 256
-/// Jobs removed in one go, with all their files.
-private let purgeLimit = 32
 
 extension Supervisor {
   func scanDrop() -> [Event] {
@@ -68,24 +66,6 @@ extension Supervisor {
       append(.extended, to: id, attempt: (try? queue.find(id))?.entry.attempts ?? 0)
       return []
     case .retry, .edit: preconditionFailure("admission reports it as a job revived")
-    }
-  }
-
-  /// Removes ended jobs that the configuration does not keep.
-  func purge(sparing needed: Set<Int>, names: Set<String>) -> [Event] {
-    do {
-      let removed = try JobRemoval(setup.layout).purge(
-        setup.configuration.retention, sparing: needed, names: names, atMost: purgeLimit,
-        now: .now())
-      if !removed.isEmpty { export.endedJobs = nil }
-      for id in removed {
-        say(.info, "job \(id) is removed: purge_age or purge_count", .removed, job: id)
-      }
-      troubled.remove("purge")
-      return [.purged(isComplete: removed.count < purgeLimit)]
-    } catch {
-      logOnce("cannot remove ended jobs: \(error)", about: "purge")
-      return [.purged(isComplete: true)]
     }
   }
 }

@@ -12,15 +12,18 @@ extension Supervisor {
       let recovery = try Recovery.run(setup.layout, &admission)
       troubled.remove("recovery")
       note(recovery)
-      var events: [Event] = []
+      let isPaused = try Directory.exists(setup.layout.paused)
+      var answers: [Event] = []
+      // One after the other: a long queue is not in memory twice.
       for state in [JobState.running, .queued, .held, .deferred] {
-        for entry in try queue.entries(in: state) {
-          guard let standing = Standing(entry, in: state) else { continue }
-          events.append(.appeared(try summary(entry), standing))
+        for id in try queue.ids(in: state) {
+          guard let entry = try queue.entry(id, in: state),
+            let standing = Standing(entry, in: state)
+          else { continue }
+          answers += settle(.appeared(try summary(entry), standing))
         }
       }
-      let isPaused = try Directory.exists(setup.layout.paused)
-      return events + [.paused(isPaused), .opened]
+      return [.paused(isPaused), .opened] + answers
     } catch {
       logOnce("\(error)", about: "recovery")
       return [.recoveryFailed(reason: error.description)]

@@ -8,6 +8,7 @@
 // Promises: an entry is in `running` before its worker starts and leaves it after the worker has
 // ended. The daemon itself is stopped by a `stop` and by nothing a job or a file does.
 
+import CLinux
 public import DurableIO
 import Glibc
 import Jobs
@@ -91,6 +92,9 @@ public final class Supervisor {
   private let lock: FileLock
   private var watcher: DropWatcher?
   private(set) var scheduler: Scheduler
+  /// What the service manager is to be told next of what is being done.
+  private var status: String?
+  private var hasEnded = false
 
   /// Makes what is missing of the spool and takes its lock.
   public convenience init(
@@ -139,6 +143,9 @@ public final class Supervisor {
   /// Serves the spool until it is asked to stop: workers then write their checkpoints first,
   /// unless it is asked again.
   public func run() {
+    // What a long queue took for a moment goes back to the system: glibc would learn from its size to
+    // keep such blocks.
+    mallopt(LEAST_MAPPED_SIZE, 128 * 1024)
     // Before the first scan, so that nothing comes unnoticed between the two.
     watchDrop()
     say(
@@ -176,16 +183,19 @@ public final class Supervisor {
   private func handle(_ event: Event) -> Bool {
     // Answers come before the next event from outside.
     var pending = [event]
-    var exits = false
-    while !pending.isEmpty {
-      let actions = scheduler.handle(pending.removeFirst())
-      shareThreads(among: scheduler.jobs.atWork)
-      for action in actions {
-        if action == .exit { exits = true }
-        pending += perform(action)
-      }
+    while !pending.isEmpty { pending = pending.flatMap { settle($0) } }
+    if let status {
+      setup.notifier.notify(.status(status))
+      self.status = nil
     }
-    return exits
+    return hasEnded
+  }
+
+  /// Lets the scheduler decide on one event and does what it says; returns the answers.
+  func settle(_ event: Event) -> [Event] {
+    let actions = scheduler.handle(event)
+    shareThreads(among: scheduler.jobs.atWork)
+    return actions.flatMap { perform($0) }
   }
 
   /// Something that can wake the daemon.
@@ -260,9 +270,13 @@ public final class Supervisor {
     case .startTimer(let timer, let delay): timers.start(timer, after: delay)
     case .cancelTimer(let timer): timers.cancel(timer)
     case .reload: return reload(scheduler.policy)
+    // Of many jobs that are admitted at once, the last one's line is enough.
+    case .notify(.status(let line)): status = line
     case .notify(let message): setup.notifier.notify(message)
     case .showProblem(let problem): show(problem)
-    case .exit: say(.notice, "stopped", .ended)
+    case .exit:
+      hasEnded = true
+      say(.notice, "stopped", .ended)
     }
     return []
   }

@@ -12,10 +12,11 @@ struct Interrupt {
     unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
   }
 
-  /// Waits for a quarter of a second, the fastest that anything is followed; false after Ctrl-C.
-  func pause() -> Bool {
+  /// Waits, by default for as long as what is followed for long is left alone between two looks;
+  /// false after Ctrl-C.
+  func pause(milliseconds: Int = 250) -> Bool {
     var signals = signals
-    var time = timespec(tv_sec: 0, tv_nsec: 250_000_000)
+    var time = timespec(tv_sec: 0, tv_nsec: milliseconds * 1_000_000)
     return unsafe sigtimedwait(&signals, nil, &time) != SIGINT
   }
 }

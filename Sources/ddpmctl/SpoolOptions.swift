@@ -90,8 +90,16 @@ struct SpoolOptions: ParsableArguments {
   func view(_ job: SpoolReader.Job) -> JobView {
     JobView(
       job, in: layout, isServed: job.state.isFinal || hasDaemon,
-      isPaused: job.state == .queued && (try? reader.pause().isPaused) == true)
+      isPaused: job.state == .queued && isPaused)
   }
+
+  /// The same for many jobs, for which the daemon is asked after once.
+  func viewer() -> (SpoolReader.Job) -> JobView {
+    let (isServed, isPaused) = (hasDaemon, isPaused)
+    return { JobView($0, in: layout, isServed: isServed, isPaused: isPaused) }
+  }
+
+  private var isPaused: Bool { (try? reader.pause().isPaused) == true }
 
   /// Whether a daemon serves the spool. Not knowing counts as yes: no false alarm.
   var hasDaemon: Bool {

@@ -19,6 +19,9 @@ import Testing
         log_level = debug
         purge_age = 30 d
         purge_count = 0
+        rejected_age = never
+        rejected_count = 7
+        receipt_age = 2 d
         memory_limit = 4 GiB
         admin_group = root
         data_roots = /srv/data: /my data
@@ -32,6 +35,9 @@ import Testing
     expected.crashLimit = 7
     expected.workerTimeout = nil
     expected.logLevel = .debug
+    expected.answers.rejectedAge = nil
+    expected.answers.rejectedCount = 7
+    expected.answers.receiptAge = .seconds(2 * 86400)
     expected.retention.age = .seconds(30 * 86400)
     expected.retention.count = 0
     expected.memoryLimit = 4 << 30
@@ -51,7 +57,7 @@ import Testing
     #expect(try Configuration(parsing: text, file: "f") == Configuration())
     let settings = text.split(separator: "\n").filter { $0.hasPrefix("#") && $0.contains(" = ") }
       .map { $0.dropFirst() }
-    #expect(settings.count == 13)
+    #expect(settings.count == 16)
     let uncommented = settings.joined(separator: "\n")
     #expect(try Configuration(parsing: uncommented, file: "f") == Configuration())
   }
@@ -118,6 +124,9 @@ import Testing
       log_level = debug
       purge_age = 36 h
       purge_count = 0
+      rejected_age = 12 h
+      rejected_count = never
+      receipt_age = 90 s
       memory_limit = 512 MiB
       admin_group = root
       data_roots = /srv:/usr/share
@@ -128,7 +137,7 @@ import Testing
     let old = Configuration()
     for (new, old) in [(new, old), (old, new)] {
       let changes = new.changes(from: old)
-      #expect(changes.count == 13)
+      #expect(changes.count == 16)
       func side(_ part: (String) -> Substring?) throws -> Configuration {
         try Configuration(
           parsing: changes.compactMap { change in

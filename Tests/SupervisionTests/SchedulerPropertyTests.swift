@@ -23,6 +23,10 @@ private struct World {
   var workers: Set<Int> = []
   var submitted: Set<Int> = []
   var ended: Set<Int> = []
+  /// Jobs that cannot be edited: that have run, or that somebody has cancelled.
+  var fixed: Set<Int> = []
+  /// Jobs whose entries are in `running`, for all that is known.
+  var started: Set<Int> = []
   /// Jobs somebody has asked to hold and not released since.
   var held: Set<Int> = []
   var isPaused = false
@@ -46,23 +50,20 @@ private struct World {
   mutating func step(_ random: inout SplitMix) {
     let id = Int.random(in: 1...max(1, nextID - 1), using: &random)
     let diskWorks = Bool.random(using: &random)
-    switch Int.random(in: 0..<14, using: &random) {
+    switch Int.random(in: 0..<16, using: &random) {
     case 0, 1:
       submitted.insert(nextID)
-      let summary = JobSummary(
-        id: nextID, kind: "sample", name: "job",
-        model: Bool.random(using: &random) ? .job(id) : nil,
-        after: prerequisites(before: nextID, &random),
-        timeLeft: Bool.random(using: &random)
-          ? .seconds(Int.random(in: 0...9, using: &random)) : nil)
-      var earlier = Set(summary.after.map(\.job))
-      if case .job(let maker)? = summary.model, maker < nextID, !ended.contains(maker) {
-        earlier.insert(maker)
-      }
-      mustEnd[nextID] = earlier
       nextID += 1
-      send(.appeared(summary, .queued)) { _ in diskWorks }
-    case 2: send(.cancelRequested(id)) { _ in diskWorks }
+      send(.appeared(job(nextID - 1, &random), .queued)) { _ in diskWorks }
+    case 14, 15:
+      guard submitted.contains(id), !ended.contains(id), !fixed.contains(id), !started.contains(id)
+      else { return }
+      // An edit never releases.
+      if Bool.random(using: &random) { held.insert(id) }
+      send(.edited(job(id, &random), isHeld: held.contains(id))) { _ in diskWorks }
+    case 2:
+      if submitted.contains(id) { fixed.insert(id) }
+      send(.cancelRequested(id)) { _ in diskWorks }
     case 8:
       if submitted.contains(id), !ended.contains(id) { held.insert(id) }
       send(.holdRequested(id)) { _ in diskWorks }
@@ -95,6 +96,21 @@ private struct World {
       timers.remove(timer)
       send(.timer(timer)) { _ in diskWorks }
     }
+  }
+
+  /// What job `id` is from now on, and waits for.
+  private mutating func job(_ id: Int, _ random: inout SplitMix) -> JobSummary {
+    let maker = Int.random(in: 1...max(1, nextID - 1), using: &random)
+    let summary = JobSummary(
+      id: id, kind: "sample", name: "job",
+      model: Bool.random(using: &random) ? .job(maker) : nil,
+      after: prerequisites(before: id, &random),
+      timeLeft: Bool.random(using: &random)
+        ? .seconds(Int.random(in: 0...9, using: &random)) : nil)
+    var earlier = Set(summary.after.map(\.job))
+    if summary.model != nil, maker < id, !ended.contains(maker) { earlier.insert(maker) }
+    mustEnd[id] = earlier
+    return summary
   }
 
   /// Some jobs below `id` to wait for, not ended yet.
@@ -140,7 +156,9 @@ private struct World {
           #expect(!held.contains(id), "a held job runs")
           #expect(!isPaused, "a job starts though the queue is paused")
           #expect(mustEnd[id, default: []].isSubset(of: hasEnded), "a job does not wait")
+          started.insert(id)
           if diskWorks(id) {
+            fixed.insert(id)
             workers.insert(id)
           } else {
             events.append(.startFailed(id, reason: "no space"))
@@ -155,6 +173,7 @@ private struct World {
             events.append(.recordFailed(id, reason: "no space"))
             break
           }
+          started.remove(id)
           switch transition {
           case .done, .failed, .timedOut, .cancelled:
             ended.insert(id)

@@ -21,7 +21,9 @@ import Testing
       .notify(.ready), .startTimer(.recover, after: .seconds(10)), .showProblem(problem),
       .notify(.status(problem)),
     ]
+    _ = scheduler.handle(.appeared(train(1), .queued))
     #expect(scheduler.handle(.recoveryFailed(reason: problem)) == failed)
+    #expect(scheduler.jobs.ids.isEmpty, "who is there still appears again, as it is then")
     #expect(scheduler.handle(.dropChanged).isEmpty)
     #expect(scheduler.handle(.timer(.recover)) == [.recover])
     #expect(

@@ -21,42 +21,39 @@ struct List: ParsableCommand {
 
   func run() throws {
     try spool.requireSpool()
-    let jobs = try attempt { try spool.reader.jobs() }
-    let views = jobs.filter { state.isEmpty || state.contains($0.state) }
-      .map(spool.view)
+    let view = spool.viewer()
+    func jobs<Form>(_ form: (JobView) -> Form) throws -> [Form] {
+      let states = state.isEmpty ? JobState.allCases : state
+      return try attempt { try spool.reader.jobs(in: Set(states)) { form(view($0)) } }
+    }
     if json {
-      print(JSONValue.array(views.map(\.json)).serialized(pretty: true))
-    } else if views.isEmpty {
+      return print(JSONValue.array(try jobs(\.json)).serialized(pretty: true))
+    }
+    var rows = try jobs(row)
+    if rows.isEmpty {
       say(
-        jobs.isEmpty
+        state.isEmpty
           ? "no jobs; submit one with: \(spool.command("submit FILE"))"
           : "no job is \(state.map(\.rawValue).joined(separator: " or "))")
     } else {
-      var rows = [["JOB", "NAME", "KIND", "STATE", "PROGRESS", "AGE", "REASON"]] + views.map(row)
-      if views.contains(where: { $0.job.entry.priority != 0 }) {
-        rows[0].insert("PRIORITY", at: 4)
-        for (index, view) in views.enumerated() {
-          rows[index + 1].insert("\(view.job.entry.priority)", at: 4)
-        }
+      let hasPriorities = rows.contains { $0[4] != "0" }
+      rows.insert(["JOB", "NAME", "KIND", "STATE", "PRIORITY", "PROGRESS", "AGE", "REASON"], at: 0)
+      if !hasPriorities { for index in rows.indices { rows[index].remove(at: 4) } }
+      // A row stays on its line where somebody looks at it; 'show' says the rest.
+      let width = Terminal.output.isInteractive ? Terminal.output.width : .max
+      for line in table(rows).split(separator: "\n") {
+        print(line.count > width ? line.prefix(width - 3) + "..." : line)
       }
-      let text = table(rows)
-      for line in text.split(separator: "\n") { print(cut(line)) }
     }
   }
 
   private func row(_ view: JobView) -> [String] {
     [
-      "\(view.id)", view.listName, view.kind, view.stateText, view.progressText,
+      "\(view.id)", view.listName, view.kind, view.stateText,
+      "\(view.job.entry.priority)", view.progressText,
       view.job.envelope.map { ageText($0.submitted) } ?? "?",
       view.explanation?.split(separator: "\n").first.map(String.init) ?? "",
     ]
-  }
-
-  /// A row stays on its line where somebody looks at it; 'show' says the rest.
-  private func cut(_ line: Substring) -> String {
-    let width = Terminal.output.width
-    return Terminal.output.isInteractive && line.count > width
-      ? line.prefix(width - 3) + "..." : String(line)
   }
 }
 
@@ -67,9 +64,11 @@ func table(_ rows: [[String]]) -> String {
     rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
   }
   return rows.map { row in
-    let line = zip(row, widths).map { cell, width in
-      cell + String(repeating: " ", count: width - cell.count)
-    }.joined(separator: "  ")
-    return String(line.reversed().drop { $0 == " " }.reversed())
+    var line = ""
+    for (cell, width) in zip(row, widths) {
+      line += cell + String(repeating: " ", count: width - cell.count + 2)
+    }
+    while line.hasSuffix(" ") { line.removeLast() }
+    return line
   }.joined(separator: "\n")
 }

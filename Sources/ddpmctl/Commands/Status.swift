@@ -18,12 +18,15 @@ struct Status: ParsableCommand {
     let daemon = try attempt { try spool.reader.daemon() }
     let problem = try attempt { try spool.reader.daemonProblem() }
     let pause = try attempt { try spool.reader.pause() }
-    let jobs = try attempt { try spool.reader.jobs() }
-    let running = jobs.filter { $0.state == .running }.map(spool.view)
-    let waiting = jobs.filter { $0.state != .running && !$0.state.isFinal }.map(spool.view)
-    let failed = jobs.filter { $0.state == .failed }.map(spool.view)
-    let counts = JobState.allCases.map { state in
-      (state: state, count: jobs.count { $0.state == state })
+    let shown = JobState.allCases.filter { !$0.isFinal || $0 == .failed }
+    let jobs = try attempt { try spool.reader.jobs(in: Set(shown), spool.viewer()) }
+    let running = jobs.filter { $0.job.state == .running }
+    let waiting = jobs.filter { $0.job.state != .running && !$0.job.state.isFinal }
+    let failed = jobs.filter { $0.job.state == .failed }
+    let counts = try attempt {
+      try JobState.allCases.map { state in
+        (state: state, count: try spool.reader.count(in: state))
+      }
     }
     let arrived = try attempt { try spool.reader.waitingFiles() }
     let refused = try attempt { try spool.reader.rejectedFiles() }

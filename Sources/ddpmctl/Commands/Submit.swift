@@ -93,8 +93,10 @@ extension SpoolOptions {
     on token: Submission.Token, what: String, _ interrupt: Interrupt
   ) throws -> ClosedRange<Int> {
     let file = layout.drop + "/" + token.fileName
-    // Half a minute of looking four times a second: far longer than admission takes.
-    for look in 0..<120 {
+    // Admission takes some milliseconds; half a minute is far longer than it ever takes. What is
+    // counted is the time spent waiting, so that who is suspended meanwhile misses nothing.
+    var (waited, pause) = (0, 10)
+    while waited < 30_000 {
       switch try outcome(of: token) {
       case .accepted(let job): return job...job
       case .acceptedArray(let ids): return ids
@@ -104,18 +106,20 @@ extension SpoolOptions {
       case .pending: break
       }
       // A daemon that is just starting gets a moment.
-      if look >= 4, !hasDaemon {
+      if waited >= 1000, !hasDaemon {
         throw Refusal(
           "ddpmd is not running; the \(what) lies in \(file) and will be taken in when it starts: "
             + startCommand, Exit.undecided)
       }
-      if look >= 4, let problem = try attempt({ try reader.daemonProblem() }) {
+      if waited >= 1000, let problem = try attempt({ try reader.daemonProblem() }) {
         throw Refusal(
           "ddpmd cannot take the \(what) in yet: \(problem); it lies in \(file)", Exit.undecided)
       }
-      if !interrupt.pause() {
+      if !interrupt.pause(milliseconds: pause) {
         throw Refusal("stopped waiting; the \(what) lies in \(file)", Exit.interrupted)
       }
+      waited += pause
+      pause = min(pause * 2, 250)
     }
     throw Refusal(
       "ddpmd has not taken the \(what) in yet; it lies in \(file). See: \(command("status"))",

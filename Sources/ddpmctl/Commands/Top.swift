@@ -61,8 +61,8 @@ private struct SpoolWatch {
   mutating func look() throws {
     if lastLook.map({ ContinuousClock.now - $0 >= .milliseconds(900) }) != false {
       lastLook = .now
-      let jobs = try attempt { try spool.reader.jobs() }.filter { !$0.state.isFinal }
-      let all = jobs.map(spool.view)
+      let states = JobState.allCases.filter { !$0.isFinal }
+      let all = try attempt { try spool.reader.jobs(in: Set(states), spool.viewer()) }
       views = all.filter { $0.job.state == .running } + all.filter { $0.job.state != .running }
       try lookAtDaemon()
       lookAtMachine()
