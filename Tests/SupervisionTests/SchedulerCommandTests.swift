@@ -183,6 +183,18 @@ import Testing
     #expect(runAll(&scheduler) == [1, 6, 5, 2, 4, 3])
   }
 
+  @Test func anEditWinsOverAMoveThatCouldNotBeWritten() {
+    var scheduler = opened()
+    for id in 1...2 { _ = scheduler.handle(.appeared(train(id), .queued)) }
+    #expect(scheduler.handle(.holdRequested(2)).contains(.record(2, .held)))
+    _ = scheduler.handle(.recordFailed(2, reason: "no space"))
+    var edited = train(2)
+    edited.name = "other"
+    #expect(scheduler.handle(.edited(edited, isHeld: true)).contains(.cancelTimer(.record(2))))
+    #expect(scheduler.jobs[2]?.summary == edited)
+    #expect(scheduler.jobs[2]?.phase == .held)
+  }
+
   /// The heap against sorting.
   @Test(arguments: 0..<20 as Range<UInt64>) func theOrderIsThatOfSorting(_ seed: UInt64) {
     var random = SplitMix(state: seed)
