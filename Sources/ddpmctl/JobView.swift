@@ -78,6 +78,19 @@ struct JobView {
     return isInterrupted ? "interrupted" : job.state.rawValue
   }
 
+  /// The colour of the state: green what runs, red what failed, yellow what does not go on by itself or
+  /// not yet, grey what was cancelled.
+  var color: Int? {
+    if isInterrupted { return 33 }
+    return switch job.state {
+    case .running: 32
+    case .failed: 31
+    case .held, .deferred: 33
+    case .cancelled: 90
+    case .queued, .done: nil
+    }
+  }
+
   /// Why the job is in its state, and when that changes, as far as there is something to say.
   var reason: String? {
     if isInterrupted { return "goes on when ddpmd runs again" }

@@ -42,6 +42,12 @@ struct Terminal: Sendable {
     return onTerminal && value("CLICOLOR") != "0"
   }
 
+  /// `text` in a colour, one of SGR's numbers, where colours show and there is one.
+  func painted(_ text: String, _ color: Int?) -> String {
+    guard let color, usesColor else { return text }
+    return "\u{1B}[\(color)m\(text)\u{1B}[0m"
+  }
+
   /// Writes all of `text`.
   func write(_ text: String) { write(Array(text.utf8)[...]) }
 

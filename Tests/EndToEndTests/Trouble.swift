@@ -83,7 +83,7 @@ final class Disk {
   }
 
   func empty() {
-    for name in ballast { unlink(name) }
+    for name in ballast { unsafe unlink(name) }
     ballast = []
   }
 

@@ -27,11 +27,7 @@ struct Diff: ParsableCommand {
     } catch let refusal as Refusal {
       throw Refusal(refusal.message, Exit.trouble)
     }
-    let isColored = Terminal.output.usesColor
-    for line in lines {
-      let color = line.hasPrefix("-") ? 31 : 32
-      print(isColored ? "\u{1B}[\(color)m\(line)\u{1B}[0m" : line)
-    }
+    for line in lines { print(Terminal.output.painted(line, line.hasPrefix("-") ? 31 : 32)) }
     if !lines.isEmpty { throw Exit.differs }
   }
 }

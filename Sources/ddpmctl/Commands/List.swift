@@ -29,20 +29,23 @@ struct List: ParsableCommand {
     if json {
       return print(JSONValue.array(try jobs(\.json)).serialized(pretty: true))
     }
-    var rows = try jobs(row)
-    if rows.isEmpty {
+    let jobRows = try jobs { (cells: row($0), color: $0.color) }
+    if jobRows.isEmpty {
       say(
         state.isEmpty
           ? "no jobs; submit one with: \(spool.command("submit FILE"))"
           : "no job is \(state.map(\.rawValue).joined(separator: " or "))")
     } else {
-      let hasPriorities = rows.contains { $0[4] != "0" }
-      rows.insert(["JOB", "NAME", "KIND", "STATE", "PRIORITY", "PROGRESS", "AGE", "REASON"], at: 0)
-      if !hasPriorities { for index in rows.indices { rows[index].remove(at: 4) } }
+      let titles = ["JOB", "NAME", "KIND", "STATE", "PRIORITY", "PROGRESS", "AGE", "REASON"]
+      var rows = [titles] + jobRows.map(\.cells)
+      if !jobRows.contains(where: { $0.cells[4] != "0" }) {
+        for index in rows.indices { rows[index].remove(at: 4) }
+      }
       // A row stays on its line where somebody looks at it; 'show' says the rest.
       let width = Terminal.output.isInteractive ? Terminal.output.width : .max
-      for line in table(rows).split(separator: "\n") {
-        print(line.count > width ? line.prefix(width - 3) + "..." : line)
+      for (line, color) in zip(table(rows).split(separator: "\n"), [nil] + jobRows.map(\.color)) {
+        let cut = line.count > width ? line.prefix(width - 3) + "..." : line
+        print(Terminal.output.painted(String(cut), color))
       }
     }
   }

@@ -44,7 +44,7 @@ struct Show: ParsableCommand {
       print(spec.json.serialized(pretty: true))
       return
     }
-    var rows = [["State", view.stateAndReason]]
+    var rows = [["State", Terminal.output.painted(view.stateAndReason, view.color)]]
     if let line = view.progressLine {
       rows.append(["Progress", line.facts.joined(separator: ", ")])
     }

@@ -48,18 +48,19 @@ struct Status: ParsableCommand {
     print(
       daemon.map { "ddpmd is running (process \($0))" }
         ?? "ddpmd is not running; start it with: \(spool.startCommand)")
-    if let problem { print("  \(problem)") }
+    if let problem { print(Terminal.output.painted("  \(problem)", 31)) }
     if pause.isPaused {
       let who = pause.by.map { " by \(userName($0.user)) since \($0.since)" } ?? ""
       print("  paused\(who): no job starts until: \(spool.command("resume"))")
     }
     for view in running {
       let progress = view.progressLine.map { $0.facts.joined(separator: ", ") } ?? "starting"
-      print("  \(view.title): \(view.isInterrupted ? view.stateAndReason : progress)")
+      let text = "  \(view.title): \(view.isInterrupted ? view.stateAndReason : progress)"
+      print(Terminal.output.painted(text, view.color))
     }
     // What failed last explains itself; what failed long ago is in the list.
     for view in waiting.filter({ $0.reason != nil }) + failed.suffix(3) {
-      print("  \(view.title): \(view.stateAndReason)")
+      print(Terminal.output.painted("  \(view.title): \(view.stateAndReason)", view.color))
     }
     let summary = counts.filter { $0.count > 0 }.map { state, count in
       "\(count) \(state == .running && daemon == nil ? "interrupted" : state.rawValue)"
