@@ -1,6 +1,7 @@
 import Datasets
 import DurableIO
 import Images
+import Jobs
 import ModelFiles
 import TensorFiles
 import Training
@@ -40,7 +41,10 @@ extension JobFailure {
   init(_ error: ModelFileError) {
     switch error {
     case .system(let error): self.init(error)
-    case .unusable: self = .failed(reason: "\(error)")
+    case .unusable(let path, let problem):
+      // Of a configuration, each of its problems is a line.
+      let error = ModelFileError.unusable(path: path, problem: problem.inOneLine)
+      self = .failed(reason: "\(error)")
     }
   }
 

@@ -45,7 +45,7 @@ public struct Worker {
     self.dataRoots = dataRoots
     self.progress = progress
     self.isStopRequested = isStopRequested
-    self.log = log
+    self.log = { log($0.printableLines) }
   }
 
   /// Runs the job; returns the exit code.
@@ -59,7 +59,7 @@ public struct Worker {
       progress.send(.finished)
       return WorkerExit.finished
     } catch {
-      log("\(error)")
+      log("\(error)".printable)
       switch error {
       case .failed(let reason):
         progress.send(.failed(reason: reason))
@@ -130,7 +130,7 @@ public struct Worker {
     do {
       return try body(bytes)
     } catch {
-      throw .failed(reason: "\(path): \(error)")
+      throw .failed(reason: "\(path): \("\(error)".inOneLine)")
     }
   }
 

@@ -1,4 +1,5 @@
 import DurableIO
+import Jobs
 
 /// Directories in `drop/` that cannot be moved out of it: who is not root moves only those of his
 /// own. Each is refused where it lies, once, and left alone from then on.
@@ -33,7 +34,7 @@ extension Admission {
     guard foreignDirectories.insert(name, in: layout.drop, error) else { return blocked }
     let reason =
       SubmittedFile.directoryReason + ". Only its owner can take it away: rm -r "
-      + layout.drop + "/" + name
+      + (layout.drop + "/" + name).printable
     do {
       try AtomicFile.write(
         reason + "\n", to: layout.rejected + "/" + Self.nameInRejected(name) + ".reason")

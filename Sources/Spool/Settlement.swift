@@ -116,6 +116,7 @@ extension Admission {
   func reject(
     _ file: String, from directory: String, as name: String, _ reason: String
   ) throws(SystemError) -> Outcome {
+    let reason = reason.printableLines
     let source = directory + "/" + file
     let target = layout.rejected + "/" + Self.nameInRejected(name)
     try AtomicFile.write(reason + "\n", to: target + ".reason")

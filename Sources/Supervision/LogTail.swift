@@ -1,4 +1,5 @@
 import DurableIO
+import Jobs
 
 /// The last lines that a worker wrote into its job's log, as evidence of what became of it.
 enum LogTail {
@@ -11,7 +12,7 @@ enum LogTail {
     let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
     let fatal = lines.lastIndex(where: isFatalError)
     return (fatal.map { lines[$0...].prefix(10) } ?? lines.suffix(10))
-      .map { printable($0.prefix(300)) }
+      .map { $0.prefix(300).printable }
   }
 
   /// Whether a line is the one by which a trap of Swift says what is wrong; a stack trace, which
@@ -34,12 +35,4 @@ enum LogTail {
     }
     return Array(bytes.prefix(count))
   }
-}
-
-/// `text` of others without what could steer a terminal or begin another line.
-func printable(_ text: some StringProtocol) -> String {
-  String(
-    text.filter { character in
-      !character.unicodeScalars.contains { $0.properties.generalCategory == .control }
-    })
 }

@@ -67,7 +67,7 @@ extension Scheduler {
       jobs[id]?.take(progress)
       return [.saveProgress(id, progress)]
     case .failed(let reason), .hindered(let reason):
-      jobs[id]?.failure = reason
+      jobs[id]?.failure = reason.printable
       return []
     case .finished, .stopped:
       // The exit code says the same and cannot be sent by mistake.

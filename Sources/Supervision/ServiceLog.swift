@@ -1,11 +1,14 @@
 // The daemon's log. Under systemd a message is an entry in the journal, with its priority and the
 // fields that find it; elsewhere it is a line on standard error, a line of words.
 //
+// Control characters in what others wrote are shown as escapes.
+//
 // Nothing is lost: what the journal does not take goes to standard error, from where systemd brings
 // it there, each line beginning with its priority, `<4>`, as sd-daemon(3) has it.
 
 import CSystemd
 import Glibc
+import Jobs
 public import Logging
 
 /// Writes log messages for the journal or for a terminal.
@@ -48,7 +51,7 @@ public struct ServiceLog: LogHandler {
     if let send, send(fields(event)) { return }
     let prefix = send == nil ? "ddpmd: \(event.level.word)" : "<\(event.level.priority)>"
     // A message of several lines is several entries of one priority.
-    for line in "\(event.message)".split(whereSeparator: \.isNewline) {
+    for line in "\(event.message)".printableLines.split(whereSeparator: \.isNewline) {
       write("\(prefix)\(line)\n")
     }
   }
@@ -56,8 +59,9 @@ public struct ServiceLog: LogHandler {
   private func fields(_ event: LogEvent) -> [String] {
     let own = metadata.merging(event.metadata ?? [:]) { $1 }
     return [
-      "MESSAGE=\(event.message)", "PRIORITY=\(event.level.priority)", "SYSLOG_IDENTIFIER=ddpmd",
-    ] + own.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+      "MESSAGE=\("\(event.message)".printableLines)", "PRIORITY=\(event.level.priority)",
+      "SYSLOG_IDENTIFIER=ddpmd",
+    ] + own.sorted { $0.key < $1.key }.map { "\($0.key)=\("\($0.value)".printable)" }
   }
 }
 

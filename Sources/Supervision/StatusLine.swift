@@ -3,7 +3,7 @@
 
 import Jobs
 
-/// The text of STATUS.
+/// The text of STATUS: one line, whatever the reasons in it say.
 package struct StatusLine: CustomStringConvertible {
   /// The jobs that neither are queued nor held, in the order of their numbers.
   let atWork: [ActiveJob]
@@ -22,7 +22,7 @@ package struct StatusLine: CustomStringConvertible {
     if isPaused { parts.append("paused") }
     if let problem { parts.append(problem) }
     if parts.isEmpty { parts.append(isStopping ? "no job running" : "idle") }
-    return (isStopping ? "stopping: " : "") + parts.joined(separator: "; ")
+    return ((isStopping ? "stopping: " : "") + parts.joined(separator: "; ")).printable
   }
 
   /// A job with a worker.

@@ -34,7 +34,7 @@ extension Supervisor {
       case .repeated, .rejected: break
       case .waiting(_, _, let time): retryAfter = min(time, retryAfter ?? time)
       case .blocked(let name, let reason):
-        problem = printable(reason)
+        problem = reason.printable
         stillBlocked.insert(name ?? "jobs")
       }
     }

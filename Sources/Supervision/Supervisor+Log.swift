@@ -83,7 +83,7 @@ extension Supervisor {
     case .commanded(.queue(let command), let user):
       say(.notice, "\(command) of the queue by user \(user)", .queueCommanded)
     case .repeated(let name, let job):
-      say(.info, "\(printable(name)) is job \(job), by its idempotency key", job: job)
+      say(.info, "\(name.printable) is job \(job), by its idempotency key", job: job)
     case .revived(let entry, _, let command, let user):
       say(
         .info, "job \(entry.id): \(command) by user \(user)", .commanded, job: entry.id,
@@ -94,13 +94,13 @@ extension Supervisor {
         spec: envelope.spec, state: state)
     case .rejected(let name, let reason):
       export.metrics.rejections += 1
-      say(.warning, "rejected \(printable(name)): \(printable(reason))", .rejected)
+      say(.warning, "rejected \(name.printable): \(reason.inOneLine)", .rejected)
     case .waiting(let name, let reason, _):
-      say(.debug, "\(printable(name)) may be unfinished: \(reason)")
+      say(.debug, "\(name.printable) may be unfinished: \(reason.printable)")
     case .blocked(let name, let reason):
       guard blocked.insert(name ?? "jobs").inserted else { return }
       say(
-        .error, "cannot admit \(printable(name ?? "jobs")): \(printable(reason)); trying again",
+        .error, "cannot admit \((name ?? "jobs").printable): \(reason.printable); trying again",
         .trouble)
     }
   }

@@ -44,7 +44,7 @@ extension Supervisor {
     let files = try removal.removeRejected(retention, atMost: rejectedLimit, now: .now())
     for name in files {
       say(
-        .info, "the refused file \(printable(name)) is removed: rejected_age or rejected_count")
+        .info, "the refused file \(name.printable) is removed: rejected_age or rejected_count")
     }
     let receipts = try removal.removeReceipts(retention, atMost: receiptLimit, now: .now())
     if receipts > 0 { say(.debug, "\(receipts) receipt(s) are removed: receipt_age") }

@@ -33,9 +33,15 @@ enum Exit {
   }
 }
 
-/// Writes a line to standard error.
+/// Writes a line to standard error, what others wrote in it being shown as `print` shows it.
 func say(_ message: String) {
-  Terminal.errors.write(message + "\n")
+  Terminal.errors.write(message.printableLines + "\n")
+}
+
+/// Prints lines, in a colour where colours show. What steers a terminal is shown as an escape: much of
+/// what is printed stands in files of others. This hides Swift's own, which would print it as it is.
+func print(_ text: String = "", color: Int? = nil) {
+  Swift.print(Terminal.output.painted(text.printableLines, color))
 }
 
 /// Why ddpmctl cannot do what it was asked, and the code that it ends with.

@@ -130,7 +130,7 @@ extension SpoolOptions {
     case .done: "\(view.title) is done; results: \(view.directory.results)"
     case .cancelled: "\(view.title) was cancelled"
     case .failed:
-      "\(view.title) failed: \(view.job.entry.reason ?? "no reason was recorded")"
+      "\(view.title) failed: \(view.job.entry.reason?.printable ?? "no reason was recorded")"
         // A worker that ends in order has said it all; one that crashed may have left words.
         + (view.job.entry.crashes > 0 ? "; see: \(command("logs \(view.id)"))" : "")
     case .queued, .running, .deferred, .held: "\(view.title) is \(view.stateAndReason)"

@@ -91,11 +91,12 @@ struct JobView {
     }
   }
 
-  /// Why the job is in its state, and when that changes, as far as there is something to say.
+  /// Why the job is in its state, and when that changes, as far as there is something to say; one
+  /// line.
   var reason: String? {
     if isInterrupted { return "goes on when ddpmd runs again" }
     let retry = job.entry.notBefore.flatMap { $0 > .now() ? "tries again at \($0)" : nil }
-    let parts = [job.entry.reason, retry].compactMap { $0 }
+    let parts = [job.entry.reason?.printable, retry].compactMap { $0 }
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 

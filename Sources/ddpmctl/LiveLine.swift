@@ -1,3 +1,5 @@
+import Jobs
+
 /// The last line on standard error: redrawn in place on a terminal; elsewhere written anew when it
 /// says something new, and not oftener than every ten seconds where only numbers change.
 struct LiveLine {
@@ -44,6 +46,7 @@ struct LiveLine {
   }
 
   private mutating func draw(_ line: String) {
+    let line = line.printable
     if line != shown { Terminal.errors.write("\r\(line)\u{1B}[K") }
     shown = line
   }

@@ -32,7 +32,7 @@ struct TopScreen {
   /// it moves on from.
   func lines(width: Int, height: Int, isUnicode: Bool, isColored: Bool) -> [String] {
     let width = max(width - 1, 1)
-    func cut(_ line: String) -> String { String(line.prefix(width)) }
+    func cut(_ line: String) -> String { String(line.printable.prefix(width)) }
     let head = [cut("ddpmctl top   " + daemon), cut(machine.text), ""]
     let footer = message ?? (isUnicode ? Self.keys : "arrows" + Self.keys.dropFirst(2))
     let room = height - head.count - 1

@@ -83,6 +83,10 @@ import Testing
         == "\"\\/\u{8}\u{C}\n\r\té😀é😀")
     #expect(
       JSONValue.string("\u{0}\u{1F}\n\"\\\u{7F}é").serialized() == #""\u0000\u001f\n\"\\\u007fé""#)
+    // What is not seen is escaped as well, beyond 16 bits as a surrogate pair.
+    let unseen = JSONValue.string("\u{9B}\u{202E}\u{E0001}")
+    #expect(unseen.serialized() == #""\u009b\u202e\udb40\udc01""#)
+    #expect(try JSONValue(parsing: unseen.serialized()) == unseen)
   }
 
   @Test func nanAndInfinityAreNull() {

@@ -71,9 +71,11 @@ import Testing
   @Test func theWorkersOwnReasonComesBeforeItsLog() {
     var scheduler = opened()
     _ = scheduler.handle(.appeared(train(1), .queued))
-    _ = scheduler.handle(.message(1, .failed(reason: "loss is not finite")))
+    _ = scheduler.handle(.message(1, .failed(reason: "loss is\u{1B}[m\nnot finite")))
     let actions = scheduler.handle(.exited(1, report(code: 65, log: ["x"])))
-    #expect(actions.first == .record(1, .failed(reason: "loss is not finite", logLines: ["x"])))
+    #expect(
+      actions.first == .record(1, .failed(reason: #"loss is\u{1B}[m\nnot finite"#, logLines: ["x"]))
+    )
   }
 
   @Test func crashesAreRetriedLaterAndLaterAndThenFail() {

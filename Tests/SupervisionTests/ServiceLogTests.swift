@@ -25,6 +25,23 @@ import Testing
     }
   }
 
+  /// What others wrote steers no terminal, and begins no line without its level.
+  @Test func controlCharactersAreEscaped() {
+    let hostile = "/srv/\u{1B}[31mX\u{9B}0m\r\u{202E}\nlast"
+    let journal = TestJournal()
+    let lines = Mutex<[String]>([])
+    for send in [journal.take, nil] as [(@Sendable ([String]) -> Bool)?] {
+      let handler = ServiceLog(logLevel: .info, send: send) { line in
+        lines.withLock { $0.append(line) }
+      }
+      Logger(label: "x") { _ in handler }.info("\(hostile)", metadata: ["JOB_NAME": "\(hostile)"])
+    }
+    let first = #"/srv/\u{1B}[31mX\u{9B}0m\r\u{202E}"#
+    #expect(lines.withLock { $0 } == ["ddpmd: \(first)\n", "ddpmd: last\n"])
+    #expect(journal.entries.map { $0["MESSAGE"] } == ["\(first)\nlast"])
+    #expect(journal.entries.map { $0["JOB_NAME"] } == [#"\#(first)\nlast"#])
+  }
+
   @Test func anEntryInTheJournalHasItsFields() {
     let journal = TestJournal()
     let handler = ServiceLog(logLevel: .info, send: journal.take) { Issue.record("written: \($0)") }

@@ -39,6 +39,10 @@ import Testing
         == "stopping: train fashion-mnist (job 1) writing its checkpoint")
   }
 
+  @Test func isOneLineWhateverAReasonSays() {
+    #expect(line([], problem: "a\nMAINPID=1\u{1B}[m") == #"a\nMAINPID=1\u{1B}[m"#)
+  }
+
   @Test(arguments: [
     (0.0314, "0.031"), (0.996, "1.00"), (1.26, "1.3"), (12.4, "12"), (0.000_812, "0.00081"),
     (123456.7, "123457"), (Double.infinity, "inf"), (0.0999, "0.100"),

@@ -27,7 +27,7 @@ struct Diff: ParsableCommand {
     } catch let refusal as Refusal {
       throw Refusal(refusal.message, Exit.trouble)
     }
-    for line in lines { print(Terminal.output.painted(line, line.hasPrefix("-") ? 31 : 32)) }
+    for line in lines { print(line, color: line.hasPrefix("-") ? 31 : 32) }
     if !lines.isEmpty { throw Exit.differs }
   }
 }

@@ -45,7 +45,7 @@ struct List: ParsableCommand {
       let width = Terminal.output.isInteractive ? Terminal.output.width : .max
       for (line, color) in zip(table(rows).split(separator: "\n"), [nil] + jobRows.map(\.color)) {
         let cut = line.count > width ? line.prefix(width - 3) + "..." : line
-        print(Terminal.output.painted(String(cut), color))
+        print(String(cut), color: color)
       }
     }
   }
@@ -55,13 +55,14 @@ struct List: ParsableCommand {
       "\(view.id)", view.listName, view.kind, view.stateText,
       "\(view.job.entry.priority)", view.progressText,
       view.job.envelope.map { ageText($0.submitted) } ?? "?",
-      view.explanation?.split(separator: "\n").first.map(String.init) ?? "",
+      view.explanation ?? "",
     ]
   }
 }
 
-/// Rows in columns as wide as their widest cell.
+/// Rows in columns as wide as their widest cell, each row a line.
 func table(_ rows: [[String]]) -> String {
+  let rows = rows.map { $0.map(\.printable) }
   let columns = rows.map(\.count).max() ?? 0
   let widths = (0..<columns).map { column in
     rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0

@@ -35,7 +35,7 @@ struct Logs: ParsableCommand {
   }
 }
 
-/// Copies what is new in a file to standard output.
+/// Copies what is new in a file to standard output, as `print` would.
 private struct LogReader {
   let path: String
   /// Bytes printed.
@@ -49,13 +49,24 @@ private struct LogReader {
         let count = try unsafe buffer.withUnsafeMutableBytes {
           try unsafe file.read(into: $0, at: position)
         }
-        if count == 0 { return }
-        position += count
-        Terminal.output.write(buffer[..<count])
+        // A character whose last bytes are not there yet waits for them.
+        let whole = count - incompleteEnd(of: buffer[..<count])
+        if whole == 0 { return }
+        position += whole
+        Terminal.output.write(String(decoding: buffer[..<whole], as: UTF8.self).printableLines)
       }
     } catch let error as SystemError {
       // There is no log before the first run.
       if !error.isNotFound { throw Refusal(error.description) }
     }
   }
+}
+
+/// How many bytes at the end of UTF-8 are the beginning of a character.
+func incompleteEnd(of bytes: ArraySlice<UInt8>) -> Int {
+  for (index, byte) in bytes.suffix(3).reversed().enumerated() where byte >= 0xC0 {
+    let length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2
+    return index + 1 < length ? index + 1 : 0
+  }
+  return 0
 }

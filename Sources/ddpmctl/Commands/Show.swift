@@ -44,7 +44,7 @@ struct Show: ParsableCommand {
       print(spec.json.serialized(pretty: true))
       return
     }
-    var rows = [["State", Terminal.output.painted(view.stateAndReason, view.color)]]
+    var rows = [["State", view.stateAndReason]]
     if let line = view.progressLine {
       rows.append(["Progress", line.facts.joined(separator: ", ")])
     }
@@ -81,7 +81,10 @@ struct Show: ParsableCommand {
       if let line = evaluationLine(view.directory) { rows.append(["NLL", line]) }
     }
     print(view.title)
-    print(table(rows.map { ["  " + $0[0]] + $0[1...] }))
+    let lines = table(rows.map { ["  " + $0[0]] + $0[1...] }).split(separator: "\n")
+    for (line, color) in zip(lines, [view.color] + lines.map { _ in nil }) {
+      print(String(line), color: color)
+    }
     if !events.isEmpty {
       print("\nEvents")
       for event in events {
@@ -89,9 +92,9 @@ struct Show: ParsableCommand {
         // What the state says already is not said again, nor what a worker also wrote to its log.
         let isSaid = event == events.last && event.reason == view.job.entry.reason
         let reason = isSaid ? "" : event.reason.map { ": \($0)" } ?? ""
-        print("  \(event.time)  \(event.kind.rawValue)\(attempt)\(reason)")
+        print("  \(event.time)  \(event.kind.rawValue)\(attempt)\(reason.printable)")
         for line in event.logLines where !(event.reason.map(line.contains) ?? false) {
-          print("    | \(line)")
+          print("    | \(line.printable)")
         }
       }
     }

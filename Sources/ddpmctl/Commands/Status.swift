@@ -48,7 +48,7 @@ struct Status: ParsableCommand {
     print(
       daemon.map { "ddpmd is running (process \($0))" }
         ?? "ddpmd is not running; start it with: \(spool.startCommand)")
-    if let problem { print(Terminal.output.painted("  \(problem)", 31)) }
+    if let problem { print("  \(problem.printable)", color: 31) }
     if pause.isPaused {
       let who = pause.by.map { " by \(userName($0.user)) since \($0.since)" } ?? ""
       print("  paused\(who): no job starts until: \(spool.command("resume"))")
@@ -56,11 +56,11 @@ struct Status: ParsableCommand {
     for view in running {
       let progress = view.progressLine.map { $0.facts.joined(separator: ", ") } ?? "starting"
       let text = "  \(view.title): \(view.isInterrupted ? view.stateAndReason : progress)"
-      print(Terminal.output.painted(text, view.color))
+      print(text, color: view.color)
     }
     // What failed last explains itself; what failed long ago is in the list.
     for view in waiting.filter({ $0.reason != nil }) + failed.suffix(3) {
-      print(Terminal.output.painted("  \(view.title): \(view.stateAndReason)", view.color))
+      print("  \(view.title): \(view.stateAndReason)", color: view.color)
     }
     let summary = counts.filter { $0.count > 0 }.map { state, count in
       "\(count) \(state == .running && daemon == nil ? "interrupted" : state.rawValue)"
