@@ -17,9 +17,10 @@ struct NpyDataset: Dataset {
       guard file.holds(UInt8.self), file.shape.count == 4, file.count > 0 else {
         throw .unsupported(
           path: path,
-          problem:
-            "it holds \(file.elementType) of shape \(file.shape);"
-            + " images are uint8 of shape N×H×W×C (grey ones N×H×W×1)")
+          problem: file.count == 0
+            ? "there is no image in it: it is an array of shape \(file.shape)"
+            : "it holds \(file.elementType) of shape \(file.shape);"
+              + " images are uint8 of shape N×H×W×C (grey ones N×H×W×1)")
       }
     } catch {
       throw DatasetError(path, error)

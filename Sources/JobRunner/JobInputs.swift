@@ -149,12 +149,10 @@ struct JobInputs {
 
 /// `inputs.json` in a job's folder.
 enum InputsRecord {
-  private static func path(_ directory: JobDirectory) -> String { directory.path + "/inputs.json" }
-
   /// What was recorded; nil if nothing was yet.
   static func read(in directory: JobDirectory) throws -> JSONObject? {
-    guard try Directory.exists(path(directory)) else { return nil }
-    guard let json = try? JSONValue(parsing: try readFile(path(directory))).object else {
+    guard try Directory.exists(directory.inputs) else { return nil }
+    guard let json = try? JSONValue(parsing: try readFile(directory.inputs)).object else {
       throw damaged(directory)
     }
     return json
@@ -165,10 +163,10 @@ enum InputsRecord {
     var json = inputs
     json["schema"] = .string(JobInputs.schema)
     try AtomicFile.write(
-      JSONValue.object(json).serialized(pretty: true) + "\n", to: path(directory))
+      JSONValue.object(json).serialized(pretty: true) + "\n", to: directory.inputs)
   }
 
   static func damaged(_ directory: JobDirectory) -> JobFailure {
-    .failed(reason: "\(path(directory)) is damaged; submit the job again")
+    .failed(reason: "\(directory.inputs) is damaged; submit the job again")
   }
 }

@@ -61,17 +61,17 @@ struct ModelResolution {
     }
   }
 
-  /// The results of the newest finished train job of that name that may be read.
+  /// The results of the newest finished train job of that name that was submitted before the asking
+  /// job and may be read. A later one is not meant, however early it ran: the results must not depend
+  /// on the order in which jobs run.
   private func results(ofJobNamed name: String, at key: String) throws(JobFailure) -> String {
     let ids = try attempt { try Directory.names(in: jobs) }.compactMap { Int($0) }
     // What there is of that name instead, newest first.
     var unfinished: [String] = []
     var others: [String] = []
-    for id in ids.sorted(by: >) {
+    for id in ids.sorted(by: >) where asking.id.map({ id < $0 }) ?? true {
       let job = JobDirectory(path: "\(jobs)/\(id)")
-      guard job != asking, let envelope = Self.envelope(of: job), envelope.spec.name == name else {
-        continue
-      }
+      guard let envelope = Self.envelope(of: job), envelope.spec.name == name else { continue }
       guard case .train = envelope.spec.work else {
         others.append("job \(id) is \(envelope.spec.kindWithArticle) job")
         continue

@@ -6,6 +6,8 @@ public struct JobDirectory: Equatable, Sendable {
   /// The directory at `path`.
   public init(path: String) { self.path = path }
 
+  /// The job's number; nil for a directory of another name.
+  public var id: Int? { path.split(separator: "/").last.flatMap { Int($0) } }
   /// The envelope with the job in it, written once at admission.
   public var job: String { path + "/job.json" }
   /// What was changed of the job since; absent if nothing was.
@@ -28,6 +30,9 @@ public struct JobDirectory: Equatable, Sendable {
   /// The newest checkpoints: two while a training run is under way, one when it has ended.
   /// With held-out images the best one, too, in the folder `best`.
   public var checkpoints: String { path + "/checkpoints" }
+  /// The model that the job uses, and its other files, as they were when it first began; absent if
+  /// it has none or has not begun.
+  public var inputs: String { path + "/inputs.json" }
   /// Results before they are whole.
   public var resultsInProgress: String { path + "/results.partial" }
   /// The published results; absent until they are whole.

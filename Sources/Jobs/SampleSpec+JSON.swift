@@ -41,7 +41,8 @@ extension ModelReference {
       fields: [
         Field(
           "job", \.job, omittingNil: JobReference.codec,
-          "The result of the train job of this number, or of the newest finished one of this name."
+          "The result of the train job of this number, or of the newest finished one of this name"
+            + " that was submitted before."
         ),
         Field("path", \.path, omittingNil: .absolutePath, "A diffusers folder."),
       ])

@@ -34,7 +34,7 @@ public struct SampleSpec: Equatable, Sendable {
 public enum ModelReference: Equatable, Sendable {
   /// The result of an earlier job, by number.
   case job(Int)
-  /// The result of the newest finished train job of that name.
+  /// The result of the newest finished train job of that name that was submitted before.
   case jobNamed(String)
   /// A diffusers folder.
   case path(String)

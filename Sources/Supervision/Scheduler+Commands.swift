@@ -91,6 +91,12 @@ extension Scheduler {
   }
 
   mutating func edit(_ summary: JobSummary, _ isHeld: Bool) -> [Action] {
+    let actions = exchange(summary, isHeld)
+    // Under another name it is not the one any more whose model others want.
+    return actions + jobs.waiting(for: summary.id).flatMap { findMaker($0) }
+  }
+
+  private mutating func exchange(_ summary: JobSummary, _ isHeld: Bool) -> [Action] {
     let id = summary.id
     switch jobs[id]?.phase {
     case .queued, .held:

@@ -27,7 +27,7 @@ struct JobFile {
     // What the daemon would not admit need not be read either.
     let limit = 1 << 20
     do {
-      bytes = try path == "-" ? Terminal.readInput(limit: limit) : readFile(path, limit: limit)
+      bytes = try path == "-" ? Terminal.readInput(limit: limit) : Self.read(path, limit: limit)
     } catch  where error.code == EFBIG {
       throw Refusal("\(name): a job file has at most 1 MiB", Exit.wrongFile)
     } catch {
@@ -43,6 +43,13 @@ struct JobFile {
     let json = change(original.makingPathsAbsolute(in: absolutePath(folder ?? ".")))
     try self.init(named: name, json)
     if json == original { self.bytes = bytes }
+  }
+
+  /// Reads a file, or a pipe as a shell's `<(…)` makes one.
+  private static func read(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
+    let file = try OpenFile(reading: path)
+    if try file.status().kind == .regular { return try readFile(path, limit: limit) }
+    return try Terminal.readInput(file.descriptor, limit: limit)
   }
 
   /// Checks what a file is to say.

@@ -95,6 +95,22 @@ extension SpoolOptions {
     }
   }
 
+  /// All the jobs of a selection, also those that share a name.
+  func allJobs(_ selection: JobSelection) throws -> [SpoolReader.Job] {
+    let (jobs, text) =
+      switch selection {
+      case .one(let reference):
+        (try attempt { try reader.jobs(reference) }, "is no job \(reference)")
+      case .range(let ids):
+        (
+          try attempt { try ids.compactMap { try reader.job($0) } },
+          "are no jobs \(ids.lowerBound) to \(ids.upperBound)"
+        )
+      }
+    if jobs.isEmpty { throw Refusal("there \(text); see: \(command("list"))") }
+    return jobs
+  }
+
   /// The objection against commanding a job that is over, if it is.
   func over(_ view: JobView) -> Objection? {
     view.job.state.isFinal ? .impossible(ending(of: view)) : nil

@@ -14,9 +14,10 @@ struct QueueOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Start it once this job is done. May be repeated.", valueName: "job"),
-    completion: .jobs(), transform: jobReference)
-  var after: [JobReference] = []
+      "Start it once this job is done, or all jobs of a range as 17-19. May be repeated.",
+      valueName: "job"),
+    completion: .jobs(), transform: jobSelection)
+  var after: [JobSelection] = []
 
   @Option(
     help: ArgumentHelp(
@@ -36,10 +37,11 @@ struct QueueOptions: ParsableArguments {
       let given = job["queue"]?["after"]?.array ?? []
       members["after"] = .array(
         given
-          + after.map { reference in
-            switch reference {
-            case .number(let id): ["job": .integer(id)]
-            case .name(let name): ["job": .string(name)]
+          + after.flatMap { selection -> [JSONValue] in
+            switch selection {
+            case .one(.number(let id)): [["job": .integer(id)]]
+            case .one(.name(let name)): [["job": .string(name)]]
+            case .range(let ids): ids.map { ["job": .integer($0)] }
             }
           })
     }

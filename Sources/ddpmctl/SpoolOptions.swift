@@ -83,8 +83,20 @@ struct SpoolOptions: ParsableArguments {
     guard let job = jobs.last(where: isPreferred) ?? jobs.last else {
       throw Refusal("there is no job \(reference); see: \(command("list"))")
     }
-    if jobs.count > 1 { say("\(jobs.count) jobs are named \(reference); job \(job.id) is meant") }
+    sayIsMeant(job, of: jobs, reference)
     return view(job)
+  }
+
+  /// Says which job is meant where several have one name: the newest.
+  func sayWhichIsMeant(_ reference: JobReference) throws {
+    let jobs = try attempt { try reader.jobs(reference) }
+    if let job = jobs.last { sayIsMeant(job, of: jobs, reference) }
+  }
+
+  private func sayIsMeant(
+    _ job: SpoolReader.Job, of jobs: [SpoolReader.Job], _ reference: JobReference
+  ) {
+    if jobs.count > 1 { say("\(jobs.count) jobs are named \(reference); job \(job.id) is meant") }
   }
 
   func view(_ job: SpoolReader.Job) -> JobView {

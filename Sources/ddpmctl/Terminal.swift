@@ -1,3 +1,4 @@
+import ArgumentParser
 import DurableIO
 import Glibc
 
@@ -63,22 +64,22 @@ struct Terminal: Sendable {
     }
   }
 
-  /// Everything on standard input, which may be a pipe.
+  /// Everything that comes out of a pipe, or of whatever else is standard input.
   ///
   /// Throws: EFBIG if there are more than `limit` bytes.
-  static func readInput(limit: Int) throws(SystemError) -> [UInt8] {
+  static func readInput(_ descriptor: Int32 = 0, limit: Int) throws(SystemError) -> [UInt8] {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while bytes.count <= limit {
-      let count = unsafe Glibc.read(0, &buffer, buffer.count)
+      let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
       if count == 0 { return bytes }
       if count > 0 {
         bytes += buffer[..<count]
       } else if errno != EINTR {
-        throw SystemError(operation: "read", path: "standard input", code: errno)
+        throw SystemError(operation: "read", path: "the input", code: errno)
       }
     }
-    throw SystemError(operation: "read", path: "standard input", code: EFBIG)
+    throw SystemError(operation: "read", path: "the input", code: EFBIG)
   }
 
   /// Whether characters beyond ASCII are shown as such.
@@ -96,6 +97,15 @@ func userName(_ user: UInt32) -> String {
     return "user \(user)"
   }
   return unsafe String(cString: name)
+}
+
+/// Reads an argument that is a user.
+func userNumber(_ argument: String) throws -> UInt32 {
+  if let number = UInt32(argument) { return number }
+  guard let entry = unsafe getpwnam(argument) else {
+    throw ValidationError("there is no such user; a user's name or number is expected")
+  }
+  return unsafe entry.pointee.pw_uid
 }
 
 /// A variable of the environment.

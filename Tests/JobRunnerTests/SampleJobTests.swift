@@ -160,6 +160,19 @@ struct SampleJobTests {
     #expect(run.code == WorkerExit.failed && run.reason?.contains("has changed") == true)
   }
 
+  /// A train job that was submitted later may have run earlier; it is not the one that was meant.
+  @Test func aModelByNameIsOneSubmittedBefore() throws {
+    let jobs = try jobsWithModel()
+    try jobs.add(3, jobs.train { $0.training.steps = 1 }, name: "model")
+    #expect(try jobs.run(3).code == WorkerExit.finished)
+    for (id, model) in [(2, 1), (4, 3)] {
+      try jobs.add(id, jobs.sample(.jobNamed("model")))
+      #expect(try jobs.run(id).code == WorkerExit.finished)
+      let inputs = try jobs.json(jobs.directory(id).results + "/manifest.json")["inputs"]
+      #expect(inputs?["model"]?.string == jobs.directory(model).results)
+    }
+  }
+
   @Test func modelsThatCannotBeUsedFailTheJob() throws {
     let jobs = try jobsWithModel()
     try jobs.add(2, jobs.train())

@@ -49,6 +49,17 @@ import Testing
     #expect(actions.started == [])
   }
 
+  /// A job that is given another name is not the one any more whose model was meant by the old one.
+  @Test func aJobIsNotWaitedForUnderItsOldName() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1, "shirts"), .held))
+    let sample = JobSummary(id: 2, kind: "sample", name: "a", model: .jobNamed("shirts"))
+    #expect(scheduler.handle(.appeared(sample, .queued)).started == [])
+    let actions = scheduler.handle(.edited(train(1, "shoes"), isHeld: true))
+    #expect(actions.contains(.explain(2, nil, after: [])))
+    #expect(actions.started == [2], "its worker says that there is no such model")
+  }
+
   /// At the start jobs appear in any order.
   @Test func whatAJobOfEarlierWaitsForMayAppearAfterIt() {
     var scheduler = Scheduler(SchedulingPolicy())

@@ -36,6 +36,16 @@ import Training
     #expect(try ddpmctl("validate", good).code == 0)
   }
 
+  /// A shell's `<(…)` is a pipe.
+  @Test func aJobFileMayBeAPipe() throws {
+    let job = Bench.job(named: "x").serialized()
+    let pipe = bench.root + "/pipe"
+    #expect(unsafe mkfifo(pipe, 0o600) == 0)
+    let command = try bench.start("validate", pipe)
+    try FileHandle(forWritingTo: URL(filePath: pipe)).write(contentsOf: Data(job.utf8))
+    #expect(try command.end().code == 0)
+  }
+
   @Test func validateSaysWhatTrainingTakes() throws {
     let (output, errors, code) = try ddpmctl("validate", bench.file(training(blocks: 1, of: 32)))
     #expect(code == 0)

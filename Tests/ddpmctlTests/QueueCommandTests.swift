@@ -46,13 +46,15 @@ import Testing
     defer { daemon.stop() }
     let file = try bench.file(Bench.job(named: "x"))
     #expect(try ddpmctl("submit", file).output == "1\n")
-    let words = ["--priority", "-7", "--hold", "--after", "1", "--after", "x", "--key", "k"]
+    let words = [
+      "--priority", "-7", "--hold", "--after", "1", "--after", "x", "--after", "1-1", "--key", "k",
+    ]
     for _ in 0..<2 {
       #expect(try bench.run(["submit", file] + words).output == "2\n", "one key is one job")
     }
     let found = try #require(try JobQueue(bench.layout).find(2))
     #expect(found.state == .held && found.entry.priority == -7)
-    #expect(found.entry.after == [.init(job: 1, when: .ok), .init(job: 1, when: .ok)])
+    #expect(found.entry.after == Array(repeating: .init(job: 1, when: .ok), count: 3))
     let wrong = try bench.run(["submit", file, "--key", "a b"])
     #expect(wrong.code == 65 && wrong.errors.contains("$.queue.idempotency_key"))
   }
@@ -202,6 +204,26 @@ import Testing
     #expect(try ddpmctl("status").output.contains("refused files: 1"))
   }
 
+  /// A list of some jobs: of these numbers, of all with these names, of a user.
+  @Test func aListIsOfTheJobsThatAreAskedFor() throws {
+    for name in ["a", "b", "a", "c"] { try bench.admit(name, .queued) }
+    func listed(_ words: String...) throws -> [Int?] {
+      let json = try JSONValue(parsing: try bench.run(["list", "--json"] + words).output)
+      return try #require(json.array).map { $0["id"]?.int }
+    }
+    #expect(try listed() == [1, 2, 3, 4])
+    #expect(try listed("a") == [1, 3])
+    #expect(try listed("4", "1-2", "b") == [1, 2, 4])
+    #expect(try listed("a", "--state", "held") == [])
+    #expect(try listed("--user", "\(geteuid())") == [1, 2, 3, 4])
+    #expect(try listed("--user", "nobody") == [])
+    #expect(try ddpmctl("list", "--user", "nobody").errors == "no job is of that kind\n")
+    let missing = try ddpmctl("list", "d")
+    #expect(missing.code == 1 && missing.errors.contains("there is no job d"))
+    let nobody = try ddpmctl("list", "--user", "no such user")
+    #expect(nobody.code == 64 && nobody.errors.contains("a user's name or number"))
+  }
+
   /// Where several jobs make sense a range is as good as their numbers; elsewhere it says so.
   @Test func rangesAreTakenByAllCommandsThatTakeSeveralJobs() throws {
     for _ in 1...2 { try bench.admit("a", kind: "train", .done) }
@@ -216,7 +238,7 @@ import Testing
     #expect(try ddpmctl("plot", "1-3").output == ddpmctl("plot", "1", "2").output)
     #expect(try ddpmctl("compare", "3-3").code == 64)
     #expect(try ddpmctl("report", "1-2", "-o", "x.html").code == 64)
-    for command in ["logs 1-2", "open 1-2", "diff 1-2 3", "edit 1-2", "submit x --after 1-2"] {
+    for command in ["logs 1-2", "open 1-2", "diff 1-2 3", "edit 1-2"] {
       let (_, errors, code) = try bench.run(command.split(separator: " ").map(String.init))
       #expect(code == 64, "\(command)")
       #expect(errors.contains("one job is expected here, and that is a range of them"))

@@ -16,25 +16,33 @@ struct List: ParsableCommand {
     completion: .choice(of: JobState.self), transform: choice)
   var state: [JobState] = []
 
+  @Option(
+    help: ArgumentHelp("Only jobs of this user, a name or number.", valueName: "user"),
+    transform: userNumber)
+  var user: UInt32?
+
   @Flag(help: "Print JSON: an array with one object a job.")
   var json = false
 
+  @Argument(
+    help: "Only these: jobs' numbers, names, or ranges of numbers as 17-19. Default: all.",
+    completion: .jobs(), transform: jobSelection)
+  var jobs: [JobSelection] = []
+
   func run() throws {
     try spool.requireSpool()
-    let view = spool.viewer()
-    func jobs<Form>(_ form: (JobView) -> Form) throws -> [Form] {
-      let states = state.isEmpty ? JobState.allCases : state
-      return try attempt { try spool.reader.jobs(in: Set(states)) { form(view($0)) } }
-    }
     if json {
-      return print(JSONValue.array(try jobs(\.json)).serialized(pretty: true))
+      return print(JSONValue.array(try collect(\.json)).serialized(pretty: true))
     }
-    let jobRows = try jobs { (cells: row($0), color: $0.color) }
+    let jobRows = try collect { (cells: row($0), color: $0.color) }
     if jobRows.isEmpty {
+      let isOfAll = state.isEmpty && user == nil && jobs.isEmpty
       say(
-        state.isEmpty
+        isOfAll
           ? "no jobs; submit one with: \(spool.command("submit FILE"))"
-          : "no job is \(state.map(\.rawValue).joined(separator: " or "))")
+          : user == nil && jobs.isEmpty
+            ? "no job is \(state.map(\.rawValue).joined(separator: " or "))"
+            : "no job is of that kind")
     } else {
       let titles = ["JOB", "NAME", "KIND", "STATE", "PRIORITY", "PROGRESS", "AGE", "REASON"]
       var rows = [titles] + jobRows.map(\.cells)
@@ -48,6 +56,24 @@ struct List: ParsableCommand {
         print(String(cut), color: color)
       }
     }
+  }
+
+  /// What `form` makes of each of the jobs that are meant, by rising number.
+  private func collect<Form>(_ form: (JobView) -> Form) throws -> [Form] {
+    let states = Set(state.isEmpty ? JobState.allCases : state)
+    let view = spool.viewer()
+    func formed(_ job: SpoolReader.Job) -> Form? {
+      user != nil && job.envelope?.submitter != user ? nil : form(view(job))
+    }
+    if jobs.isEmpty {
+      return try attempt { try spool.reader.jobs(in: states, formed) }.compactMap(\.self)
+    }
+    var chosen: [Int: SpoolReader.Job] = [:]
+    for selection in jobs {
+      for job in try spool.allJobs(selection) { chosen[job.id] = job }
+    }
+    return chosen.values.filter { states.contains($0.state) }.sorted { $0.id < $1.id }
+      .compactMap(formed)
   }
 
   private func row(_ view: JobView) -> [String] {

@@ -75,6 +75,11 @@ struct Show: ParsableCommand {
         "Submitted", "\(envelope.submitted) by \(userName(envelope.submitter))\(name)",
       ])
     }
+    if let bytes = try? readFile(view.directory.inputs),
+      let model = (try? JSONValue(parsing: bytes))?["model"]?.string
+    {
+      rows.append(["Model", model])
+    }
     rows.append(["Directory", view.directory.path])
     if view.job.state == .done {
       rows.append(["Results", view.directory.results])

@@ -36,6 +36,7 @@ struct Submit: ParsableCommand {
     {
       say("warning: \(misfit); the job fails unless its model changes before it runs")
     }
+    for case .one(.name(let name)) in queue.after { try spool.sayWhichIsMeant(.name(name)) }
     let interrupt = Interrupt()
     let token = try spool.submit(file.bytes)
     if wait {
