@@ -12,7 +12,9 @@
 
 SWIFT ?= swift
 CHECKS = --explicit-target-dependency-import-check error
-RELEASE = -c release --static-swift-stdlib $(CHECKS)
+# Linked as Debian hardens programs: what the linker resolves is read-only before they begin.
+HARDENED = -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now
+RELEASE = -c release --static-swift-stdlib $(HARDENED) $(CHECKS)
 FORMATTED = Package.swift Sources Tests
 
 DESTDIR ?=

@@ -30,12 +30,12 @@ public struct AnswerRemoval: Sendable {
 
   /// Removes refused files that `retention` does not keep, at most `limit` in one go.
   ///
-  /// Returns: their names, of what was refused the longest ago first; as many as `limit` if there may
-  /// be more.
+  /// Returns: their names, of what was refused the longest ago first, as many as `limit` if there may
+  /// be more; and what stays though it should not, such as a folder of somebody else's.
   public func removeRejected(
     _ retention: Retention, atMost limit: Int, now: Timestamp
-  ) throws(SystemError) -> [String] {
-    if retention.rejectedAge == nil, retention.rejectedCount == nil { return [] }
+  ) throws(SystemError) -> (removed: [String], troubles: [RemovalTrouble]) {
+    if retention.rejectedAge == nil, retention.rejectedCount == nil { return ([], []) }
     let names = try Directory.names(in: layout.rejected)
     var refused: [(time: Int, name: String)] = []
     for name in Set(names.map { $0.hasSuffix(reasonSuffix) ? String($0.dropLast(7)) : $0 }) {
@@ -44,13 +44,20 @@ public struct AnswerRemoval: Sendable {
     refused.sort { $0 < $1 }
     let surplus = retention.rejectedCount.map { max(refused.count - $0, 0) } ?? 0
     let due = refused.enumerated().prefix { index, file in
-      index < limit && (index < surplus || isOlder(file.time, retention.rejectedAge, now))
+      index < surplus || isOlder(file.time, retention.rejectedAge, now)
     }.map(\.element.name)
-    for name in due {
-      try Directory.removeTree(layout.rejected + "/" + name)
-      try Directory.remove(layout.rejected + "/" + name + reasonSuffix)
+    var removed: [String] = []
+    var troubles: [RemovalTrouble] = []
+    for name in due where removed.count < limit {
+      do {
+        try Directory.removeTree(layout.rejected + "/" + name)
+        try Directory.remove(layout.rejected + "/" + name + reasonSuffix)
+        removed.append(name)
+      } catch {
+        troubles.append(RemovalTrouble("the refused file \(name)", error))
+      }
     }
-    return due
+    return (removed, troubles)
   }
 
   /// Removes receipts that `retention` does not keep, at most `limit` in one go.

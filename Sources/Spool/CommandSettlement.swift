@@ -45,6 +45,10 @@ extension Admission {
     if found == nil {
       let isRemoved = try removal.isUnderWay(id)
       if command != .remove || !isRemoved { return try reject(claim, "there is no job \(id)") }
+      if try !Directory.exists(layout.jobDirectory(id).job) {
+        return try reject(
+          claim, "job \(id) is removed already, but for some of its files, which cannot be")
+      }
     }
     let envelope = try readFile(layout.jobDirectory(id).job)
     // Reads no more than that, so that a job of another version can still be commanded.

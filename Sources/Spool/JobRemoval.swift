@@ -59,9 +59,19 @@ public struct JobRemoval: Sendable {
     try Directory.remove(entry(id))
   }
 
-  /// Clears away what a daemon that died has left of such jobs.
-  func finishAll() throws(SystemError) {
-    for id in try Directory.names(in: layout.removing).compactMap({ Int($0) }) { try finish(id) }
+  /// Clears away what is left of all such jobs, by a daemon that died or because of some trouble.
+  ///
+  /// Returns: what stays, and why.
+  public func finishAll() throws(SystemError) -> [RemovalTrouble] {
+    var troubles: [RemovalTrouble] = []
+    for id in try Directory.names(in: layout.removing).compactMap({ Int($0) }).sorted() {
+      do {
+        try finish(id)
+      } catch {
+        troubles.append(RemovalTrouble(job: id, error))
+      }
+    }
+    return troubles
   }
 
   /// Removes the jobs that `retention` does not keep, at most `limit` in one go.
@@ -69,12 +79,13 @@ public struct JobRemoval: Sendable {
   /// - needed: Jobs that are kept, whatever else: those that others wait for or read.
   /// - names: The train jobs that are done and have one of these names are needed too.
   ///
-  /// Returns: the removed jobs; as many as `limit` if there may be more.
+  /// Returns: the jobs that are out of the queue now, as many as `limit` if there may be more; and
+  /// what stays of one or another, and why.
   public func purge(
     _ retention: Retention, sparing needed: Set<Int>, names: Set<String>, atMost limit: Int,
     now: Timestamp
-  ) throws(SystemError) -> [Int] {
-    if retention.keepsAll { return [] }
+  ) throws(SystemError) -> (removed: [Int], troubles: [RemovalTrouble]) {
+    if retention.keepsAll { return ([], []) }
     var ended: [(id: Int, state: JobState)] = []
     for state in JobState.allCases where state.isFinal {
       ended += try queue.ids(in: state).map { ($0, state) }
@@ -82,16 +93,27 @@ public struct JobRemoval: Sendable {
     ended.sort { $0.id < $1.id }
     let surplus = retention.count.map { max(ended.count - $0, 0) } ?? 0
     var removed: [Int] = []
+    var troubles: [RemovalTrouble] = []
     for (index, job) in ended.enumerated() where !needed.contains(job.id) {
       guard removed.count < limit else { break }
-      var isDue = index < surplus
-      if !isDue, let age = retention.age { isDue = try isOlder(job.id, job.state, age, now) }
-      guard isDue, try !isNeeded(job.id, job.state, names) else { continue }
+      do {
+        var isDue = index < surplus
+        if !isDue, let age = retention.age { isDue = try isOlder(job.id, job.state, age, now) }
+        guard isDue, try !isNeeded(job.id, job.state, names) else { continue }
+      } catch {
+        troubles.append(RemovalTrouble(job: job.id, error))
+        continue
+      }
+      // Where one cannot leave the queue, none can.
       try begin(job.id, in: job.state)
-      try finish(job.id)
       removed.append(job.id)
+      do {
+        try finish(job.id)
+      } catch {
+        troubles.append(RemovalTrouble(job: job.id, error))
+      }
     }
-    return removed
+    return (removed, troubles)
   }
 
   private func isOlder(

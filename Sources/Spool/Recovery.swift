@@ -19,6 +19,8 @@ public struct Recovery: Sendable {
   public private(set) var cancelled: [Int] = []
   /// Jobs that were to be held before and are held now.
   public private(set) var held: [Int] = []
+  /// What could not be cleared away of jobs that are removed.
+  public private(set) var troubles: [RemovalTrouble] = []
   /// Jobs that stay in `running` because their worker, started by the daemon before, is alive.
   public private(set) var stillRunning: [QueueEntry] = []
 
@@ -39,7 +41,7 @@ public struct Recovery: Sendable {
     try finishMoves(layout)
     try admission.forgetUnfinishedArrays()
     recovery.admissions = admission.finishClaims()
-    try JobRemoval(layout).finishAll()
+    recovery.troubles = try JobRemoval(layout).finishAll()
     let now = admission.now
     for entry in try queue.entries(in: .running) {
       try recovery.recover(entry, layout, queue, now)

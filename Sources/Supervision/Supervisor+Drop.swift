@@ -57,9 +57,7 @@ extension Supervisor {
         export.endedJobs = nil
         try JobRemoval(setup.layout).finish(id)
       } catch {
-        say(
-          .error, "job \(id) is removed, and its files when the daemon starts anew: \(error)",
-          .trouble, job: id)
+        note(remains.filter { $0.job != id } + [RemovalTrouble(job: id, error)])
       }
       return []
     case .extend:

@@ -14,40 +14,67 @@ private let rejectedLimit = 256
 private let receiptLimit = 8192
 
 extension Supervisor {
-  /// Removes ended jobs, refused files and receipts that the configuration does not keep.
+  /// Removes ended jobs, refused files and receipts that the configuration does not keep, each whatever
+  /// stands in the way of the others.
   func purge(sparing needed: Set<Int>, names: Set<String>) -> [Event] {
-    do {
-      var isComplete = try purgeJobs(sparing: needed, names: names)
-      isComplete = try purgeAnswers() && isComplete
-      troubled.remove("purge")
-      return [.purged(isComplete: isComplete)]
-    } catch {
-      logOnce("cannot remove what is old: \(error)", about: "purge")
-      return [.purged(isComplete: true)]
+    var isComplete = true
+    var troubles: [RemovalTrouble] = []
+    func attempt(_ what: String, _ part: () throws(SystemError) -> Bool) {
+      do {
+        isComplete = try part() && isComplete
+      } catch {
+        troubles.append(RemovalTrouble(what, error))
+      }
     }
+    attempt("what is left of removed jobs") { () throws(SystemError) in
+      troubles += try JobRemoval(setup.layout).finishAll()
+      return true
+    }
+    attempt("jobs that have ended") { () throws(SystemError) in
+      try purgeJobs(sparing: needed, names: names, &troubles)
+    }
+    attempt("refused files") { () throws(SystemError) in try purgeRejected(&troubles) }
+    attempt("receipts") { () throws(SystemError) in
+      let removed = try AnswerRemoval(setup.layout).removeReceipts(
+        setup.configuration.answers, atMost: receiptLimit, now: .now())
+      if removed > 0 { say(.debug, "\(removed) receipt(s) are removed: receipt_age") }
+      return removed < receiptLimit
+    }
+    note(troubles)
+    return [.purged(isComplete: isComplete)]
+  }
+
+  /// Says what cannot be cleared away, of each thing once, and shows it as long as it is so.
+  func note(_ troubles: [RemovalTrouble]) {
+    let known = Set(remains.map(\.subject))
+    for trouble in troubles where !known.contains(trouble.subject) {
+      say(.error, "\(printable("\(trouble)")); trying again later", .trouble, job: trouble.job)
+    }
+    remains = troubles
+    showProblem()
   }
 
   private func purgeJobs(
-    sparing needed: Set<Int>, names: Set<String>
+    sparing needed: Set<Int>, names: Set<String>, _ troubles: inout [RemovalTrouble]
   ) throws(SystemError) -> Bool {
-    let removed = try JobRemoval(setup.layout).purge(
+    let purge = try JobRemoval(setup.layout).purge(
       setup.configuration.retention, sparing: needed, names: names, atMost: jobLimit, now: .now())
-    if !removed.isEmpty { export.endedJobs = nil }
-    for id in removed {
+    troubles += purge.troubles
+    if !purge.removed.isEmpty { export.endedJobs = nil }
+    for id in purge.removed {
       say(.info, "job \(id) is removed: purge_age or purge_count", .removed, job: id)
     }
-    return removed.count < jobLimit
+    return purge.removed.count < jobLimit
   }
 
-  private func purgeAnswers() throws(SystemError) -> Bool {
-    let (removal, retention) = (AnswerRemoval(setup.layout), setup.configuration.answers)
-    let files = try removal.removeRejected(retention, atMost: rejectedLimit, now: .now())
-    for name in files {
+  private func purgeRejected(_ troubles: inout [RemovalTrouble]) throws(SystemError) -> Bool {
+    let purge = try AnswerRemoval(setup.layout).removeRejected(
+      setup.configuration.answers, atMost: rejectedLimit, now: .now())
+    troubles += purge.troubles
+    for name in purge.removed {
       say(
         .info, "the refused file \(name.printable) is removed: rejected_age or rejected_count")
     }
-    let receipts = try removal.removeReceipts(retention, atMost: receiptLimit, now: .now())
-    if receipts > 0 { say(.debug, "\(receipts) receipt(s) are removed: receipt_age") }
-    return files.count < rejectedLimit && receipts < receiptLimit
+    return purge.removed.count < rejectedLimit
   }
 }

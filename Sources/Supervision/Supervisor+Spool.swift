@@ -12,6 +12,7 @@ extension Supervisor {
       let recovery = try Recovery.run(setup.layout, &admission)
       troubled.remove("recovery")
       note(recovery)
+      note(recovery.troubles)
       let isPaused = try Directory.exists(setup.layout.paused)
       var answers: [Event] = []
       // One after the other: a long queue is not in memory twice.
@@ -57,12 +58,13 @@ extension Supervisor {
     }
   }
 
-  /// Shows `problem` to the spool's readers, as far as that can be done.
-  func show(_ problem: String?) {
+  /// Shows to the spool's readers what there is of problems, as far as that can be done.
+  func showProblem() {
     do {
       let notice = try self.notice ?? NoticeFile(setup.layout.problem)
       self.notice = notice
-      try notice.say(problem)
+      let more = remains.count > 1 ? ", and \(remains.count - 1) more" : ""
+      try notice.say(problem ?? remains.first.map { printable("\($0)\(more)") })
     } catch {
       say(.debug, "\(error)")
     }

@@ -52,6 +52,9 @@ public struct SupervisorSetup: Sendable {
 public enum SupervisorError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Another daemon, with that process id if it is known, serves the spool.
   case anotherDaemon(state: String, processID: Int32?)
+  /// Such a folder of the spool belongs to another user than this process, who could not handle what
+  /// it leaves.
+  case foreignSpool(path: String, owner: UInt32)
   /// The spool's folders cannot be made or written.
   case noSpool(SystemError)
   /// The state on disk is not what a daemon leaves.
@@ -63,6 +66,12 @@ public enum SupervisorError: Error, Equatable, Sendable, CustomStringConvertible
     case .anotherDaemon(let state, let processID):
       "another ddpmd\(processID.map { " (process \($0))" } ?? "") serves \(state); "
         + "stop it first, or give this one another --root"
+    case .foreignSpool(let path, let owner):
+      "\(path) belongs to \(accountName(owner)), and this process to \(accountName(geteuid())); "
+        + (path.hasPrefix(SpoolLayout.system.state)
+          || path.hasPrefix(SpoolLayout.system.spool)
+          ? "start the service: systemctl start ddpmd; or give --root DIR for a spool of your own"
+          : "run ddpmd as that user, or with another --root")
     case .noSpool(let error): "\(error); run with --root DIR for a spool of your own"
     case .spool(let error): error.description
     }
@@ -84,8 +93,11 @@ public final class Supervisor {
   var export = MetricsExport()
   /// What the last scan could not admit; it was logged when it was new.
   var blocked: Set<String> = []
-  /// Where readers see what keeps the daemon from its work.
+  /// Where readers see what keeps the daemon from its work: this, or else what it cannot clear away.
   var notice: NoticeFile?
+  var problem: String?
+  /// What cannot be cleared away, each logged when it was new.
+  var remains: [RemovalTrouble] = []
   /// What else is tried again and again without success, each logged when it was new.
   var troubled: Set<String> = []
   private let requests: SignalRequests
@@ -127,6 +139,10 @@ public final class Supervisor {
 
   private static func takeLock(_ layout: SpoolLayout) throws(SupervisorError) -> FileLock {
     do {
+      for path in [layout.state, layout.spool] where try Directory.exists(path) {
+        let owner = try FileStatus(ofLink: path + "/.").owner
+        if owner != geteuid() { throw SupervisorError.foreignSpool(path: path, owner: owner) }
+      }
       try layout.createDirectories()
       if let lock = try FileLock.acquire(layout.lock) { return lock }
       throw SupervisorError.anotherDaemon(
@@ -153,7 +169,7 @@ public final class Supervisor {
       "serving \(setup.layout.spool) with \(setup.configuration.maxWorkers) worker(s) on "
         + "\(setup.processors) processor(s)", .serving)
     // Also forgets what an earlier daemon was kept from.
-    show(nil)
+    showProblem()
     publish(ReloadReport(file: setup.source.file, readAt: ReloadReport.now()))
     openMetricsSocket()
     var exits = handle(.began)
@@ -273,7 +289,9 @@ public final class Supervisor {
     // Of many jobs that are admitted at once, the last one's line is enough.
     case .notify(.status(let line)): status = line
     case .notify(let message): setup.notifier.notify(message)
-    case .showProblem(let problem): show(problem)
+    case .showProblem(let problem):
+      self.problem = problem
+      showProblem()
     case .exit:
       hasEnded = true
       say(.notice, "stopped", .ended)

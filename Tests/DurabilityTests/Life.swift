@@ -258,7 +258,9 @@ final class Life {
     var retention = JobRemoval.Retention()
     retention.count = 0
     _ = try change(name, { $0 = Promises.Job(exists: false, states: []) }) {
-      try JobRemoval(layout).purge(retention, sparing: [], names: [], atMost: 9, now: .now())
+      let purge = try JobRemoval(layout).purge(
+        retention, sparing: [], names: [], atMost: 9, now: .now())
+      if let trouble = purge.troubles.first { throw Broken(what: "\(trouble)") }
     }
   }
 

@@ -28,7 +28,9 @@ import Testing
     var retention = AnswerRemoval.Retention()
     retention.rejectedAge = age.map { .seconds($0 * Self.day) }
     retention.rejectedCount = count
-    return try AnswerRemoval(spool.layout).removeRejected(retention, atMost: limit, now: .now())
+    return try AnswerRemoval(spool.layout).removeRejected(
+      retention, atMost: limit, now: .now()
+    ).removed
   }
 
   @Test func refusedFilesAreKeptAsLongAndAsManyAsIsSaid() throws {

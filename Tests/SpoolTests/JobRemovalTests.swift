@@ -97,6 +97,16 @@ import Testing
     _ spool: TestSpool, age: Int? = nil, count: Int? = nil, sparing needed: Set<Int> = [],
     names: Set<String> = [], atMost limit: Int = 100, after seconds: Int64 = 0
   ) throws -> [Int] {
+    let (removed, troubles) = try purgeAll(
+      spool, age: age, count: count, sparing: needed, names: names, atMost: limit, after: seconds)
+    #expect(troubles.isEmpty)
+    return removed
+  }
+
+  private func purgeAll(
+    _ spool: TestSpool, age: Int? = nil, count: Int? = nil, sparing needed: Set<Int> = [],
+    names: Set<String> = [], atMost limit: Int = 100, after seconds: Int64 = 0
+  ) throws -> (removed: [Int], troubles: [RemovalTrouble]) {
     var retention = JobRemoval.Retention()
     (retention.age, retention.count) = (age.map { .seconds($0) }, count)
     return try JobRemoval(spool.layout).purge(

@@ -21,6 +21,8 @@ checks=(
   metrics_are_answered
   all_kinds_of_jobs_work_in_the_sandbox
   data_are_where_the_service_may_look
+  results_can_be_the_groups_alone
+  root_does_not_serve_the_services_spool
   a_stopping_daemon_gets_the_time_it_asks_for
   a_wrong_configuration_is_said_and_not_tried_again
   removing_leaves_the_data
@@ -167,9 +169,38 @@ data_are_where_the_service_may_look() {
   submit anna "$(train share 2 /usr/share/images/images.idx)" --wait >/dev/null
   submit anna "$(train data 2 /data/images.idx)" --wait >/dev/null
   ! submit anna "$(train closed 2 /home/anna/photos/images.idx)" --wait >/dev/null || fail "/home is open"
-  set_up ProtectHome=tmpfs BindReadOnlyPaths=/home/anna/photos
+  set_up ProtectHome=tmpfs BindReadOnlyPaths=/home/anna
+  inside setfacl -m u:ddpmd:x /home/anna
+  inside setfacl -R -m u:ddpmd:rX /home/anna/photos
   inside systemctl restart ddpmd
   submit anna "$(train shown 2 /home/anna/photos/images.idx)" --wait >/dev/null
+  # The photos themselves are open to all: what keeps Carl's jobs out is Anna's home folder.
+  inside useradd --create-home --groups ddpm carl
+  ! submit carl "$(train curious 2 /home/anna/photos/images.idx)" --wait >/dev/null ||
+    fail "carl's jobs read anna's photos"
+  grep -q 'carl.* may not search.* /home/anna;' "$root/srv/submit.log" || fail "$(<"$root/srv/submit.log")"
+}
+
+results_can_be_the_groups_alone() {
+  set_up StateDirectoryMode=0750 UMask=0027
+  inside systemctl restart ddpmd
+  local job results
+  job=$(submit anna "$(train closed 2 /srv/images.idx)")
+  await 60 "job $job is done" is_in "$job" done
+  results=$(as carl ddpmctl results "$job")
+  as carl sha256sum "$results/unet/diffusion_pytorch_model.safetensors" >/dev/null
+  as carl ddpmctl list | grep closed >/dev/null
+  ! as bert ls "$results" 2>/dev/null || fail "bert, not in the group ddpm, sees results"
+  set_up
+  inside systemctl restart ddpmd
+}
+
+root_does_not_serve_the_services_spool() {
+  inside systemctl stop ddpmd
+  ! inside ddpmd 2>"$root/srv/ddpmd.log" || fail "root serves the spool of ddpmd"
+  grep -q 'belongs to ddpmd, and this process to root; start the service: systemctl start ddpmd' \
+    "$root/srv/ddpmd.log" || fail "$(<"$root/srv/ddpmd.log")"
+  inside systemctl start ddpmd
 }
 
 # Its worker does not stop, and systemd waits for longer than the unit says.
@@ -214,10 +245,13 @@ removing_leaves_the_data() {
   as anna ddpmctl show disturbed | grep done >/dev/null
 }
 
+# The state is on a file system of its own, which stays mounted.
 purging_removes_them() {
-  inside dpkg --purge ddpmd >/dev/null 2>&1
+  inside mount --bind /var/lib/ddpmd /var/lib/ddpmd
+  inside dpkg --purge ddpmd >"$root/root/dpkg.log" 2>&1 || fail "$(<"$root/root/dpkg.log")"
+  [ -z "$(inside ls -A /var/lib/ddpmd)" ]
   local path
-  for path in /var/lib/ddpmd /var/spool/ddpmd /etc/ddpmd.conf /etc/systemd/system/multi-user.target.wants/ddpmd.service; do
+  for path in /var/spool/ddpmd /etc/ddpmd.conf /etc/systemd/system/multi-user.target.wants/ddpmd.service; do
     [ ! -e "$root$path" ] || fail "$path is left"
   done
 }

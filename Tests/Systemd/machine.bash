@@ -7,7 +7,7 @@ cache=${DDPM_SYSTEMD_CACHE:-/var/cache/ddpmd-systemd}
 
 # What the machine has beside its minimum: a systemd, and what the package in $1 depends on.
 wanted_packages() {
-  printf 'systemd-sysv dbus '
+  printf 'systemd-sysv dbus acl '
   dpkg-deb -f "$1" Depends | tr ',' '\n' | sed 's/^ *//; s/[ |(].*//' | paste -sd' '
 }
 

@@ -25,7 +25,7 @@ struct Remove: ParsableCommand {
           : .impossible(
             "\(view.title) is not over; cancel it first: \(spool.command("cancel \(view.id)"))")
       },
-      outcome: { "\($0.title) is removed" })
+      outcome: spool.removal())
   }
 }
 
@@ -83,7 +83,7 @@ struct Purge: ParsableCommand {
     } else {
       try spool.give(
         .remove, to: due.map { .one(.number($0.id)) }, what: "removal", preferring: { _ in true },
-        outcome: { "\($0.title) is removed" })
+        outcome: spool.removal())
     }
     if due.isEmpty { say("there is nothing to remove") }
   }
@@ -94,4 +94,27 @@ private func timeSpan(_ argument: String) throws -> Int {
     throw ValidationError("allowed is a time in d, h, m and s, as 30d or 2h30m")
   }
   return seconds
+}
+
+extension SpoolOptions {
+  /// Says what became of a job whose removal was accepted, once its files are gone or that takes long.
+  fileprivate func removal() -> (JobView) -> String {
+    let end = ContinuousClock.now + .seconds(5)
+    return { view in
+      while true {
+        guard let remains = try? Directory.exists(layout.jobDirectory(view.id).path), remains else {
+          return "\(view.title) is removed"
+        }
+        let problem = (try? reader.daemonProblem()) ?? nil
+        if let problem, problem.contains("job \(view.id): ") {
+          return "\(view.title) is removed, but not all of its files: \(problem)"
+        }
+        if ContinuousClock.now > end {
+          return "\(view.title) is removed, but its files are not gone yet; "
+            + "what stands in the way is said by: \(command("status"))"
+        }
+        usleep(20_000)
+      }
+    }
+  }
 }
