@@ -48,7 +48,8 @@ extension Supervisor {
   func note(_ troubles: [RemovalTrouble]) {
     let known = Set(remains.map(\.subject))
     for trouble in troubles where !known.contains(trouble.subject) {
-      say(.error, "\(printable("\(trouble)")); trying again later", .trouble, job: trouble.job)
+      say(
+        .error, "\(trouble.description.printable); trying again later", .trouble, job: trouble.job)
     }
     remains = troubles
     showProblem()

@@ -117,18 +117,28 @@ final class AdmittingDaemon: Sendable {
   private let hasEnded = DispatchSemaphore(value: 0)
 
   /// - end: The state that every admitted job ends in; nil leaves it queued.
-  init(_ bench: Bench, end: JobState? = nil, reason: String? = nil) throws {
+  /// - obstacle: What keeps it from clearing away the files of removed jobs.
+  init(
+    _ bench: Bench, end: JobState? = nil, reason: String? = nil, obstacle: String? = nil
+  ) throws {
     lock = try #require(try FileLock.acquire(bench.layout.lock))
     let layout = bench.layout
+    if let obstacle { try NoticeFile(layout.problem).say(obstacle) }
     Thread.detachNewThread { [self] in
       defer { hasEnded.signal() }
       guard var admission = try? Admission(layout) else { return }
       while !isStopped.withLock({ $0 }) {
-        for case .admitted(let envelope, _, _) in admission.scan() {
-          guard let end else { continue }
-          var entry = QueueEntry(id: envelope.id)
-          entry.reason = reason
-          try? JobQueue(layout).move(entry, from: .queued, to: end)
+        for outcome in admission.scan() {
+          switch outcome {
+          case .admitted(let envelope, _, _):
+            guard let end else { continue }
+            var entry = QueueEntry(id: envelope.id)
+            entry.reason = reason
+            try? JobQueue(layout).move(entry, from: .queued, to: end)
+          case .commanded(.job(let id, .remove), _) where obstacle == nil:
+            try? JobRemoval(layout).finish(id)
+          default: break
+          }
         }
         Thread.sleep(forTimeInterval: 0.02)
       }

@@ -89,6 +89,17 @@ import Testing
     #expect(refused.code == 1 && refused.errors.contains("cancel it first: ddpmctl cancel 4"))
   }
 
+  @Test func aRemovalThatLeavesFilesSaysSo() throws {
+    try bench.admit("a", .done)
+    let obstacle = "cannot clear away job 1: cannot remove /x: Permission denied"
+    let daemon = try AdmittingDaemon(bench, obstacle: obstacle)
+    defer { daemon.stop() }
+    #expect(
+      try ddpmctl("remove", "a").errors
+        == "sample a (job 1) is removed, but not all of its files: \(obstacle)\n")
+    #expect(try ddpmctl("status").output.contains("  \(obstacle)\n"))
+  }
+
   @Test func anArrayIsSubmittedAndCommandedByItsNumbers() throws {
     var job = Bench.job(named: "sweep").object ?? [:]
     job["array"] = ["seed": [1, 2, 3]]
