@@ -147,7 +147,8 @@ package struct ActiveJob: Equatable, Sendable {
 
   private mutating func crashed(_ report: WorkerReport, _ policy: SchedulingPolicy) -> Transition {
     summary.crashes += 1
-    let place = progress.map { " at step \($0.step) of \($0.steps)" } ?? " before its first step"
+    // Progress comes once a second at most.
+    let place = progress.map { " past step \($0.step) of \($0.steps)" } ?? " before its first step"
     let cause =
       phase == .stopping(.hung)
       ? ": it had hung, using no processor time"

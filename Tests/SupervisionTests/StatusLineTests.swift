@@ -29,8 +29,8 @@ import Testing
   @Test func showsWhyNothingRuns() {
     #expect(line([]) == "idle")
     #expect(
-      line([job(1, .deferred(reason: "the worker crashed with SIGKILL at step 5 of 9"))])
-        == "job 1 will be tried again: the worker crashed with SIGKILL at step 5 of 9")
+      line([job(1, .deferred(reason: "the worker crashed with SIGKILL past step 5 of 9"))])
+        == "job 1 will be tried again: the worker crashed with SIGKILL past step 5 of 9")
     #expect(
       line([], problem: "No space left on device")
         == "No space left on device")
