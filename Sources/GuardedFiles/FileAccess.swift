@@ -51,12 +51,31 @@ public struct FileAccess: Sendable {
 
   /// Opens a regular file for reading.
   public func file(_ path: String) throws(SystemError) -> OpenFile {
-    try openFile(path, from: nil, naming: path)
+    try explainingSandbox(path) { () throws(SystemError) in
+      try openFile(path, from: nil, naming: path)
+    }
   }
 
   /// Opens a folder.
   public func folder(_ path: String) throws(SystemError) -> GuardedFolder {
-    try GuardedFolder(path, from: nil, naming: path, self)
+    try explainingSandbox(path) { () throws(SystemError) in
+      try GuardedFolder(path, from: nil, naming: path, self)
+    }
+  }
+
+  /// Where `body` does not find what is at `path`, and that is the sandbox's doing, says so.
+  private func explainingSandbox<Result>(
+    _ path: String, _ body: () throws(SystemError) -> Result
+  ) throws(SystemError) -> Result {
+    do {
+      return try body()
+    } catch {
+      guard error.isNotFound, let reason = Sandbox.ofThisProcess.explanation(of: path) else {
+        throw error
+      }
+      throw SystemError(
+        operation: error.operation, path: error.path, code: error.code, detail: reason)
+    }
   }
 
   /// Whether anything is at `path`; a symbolic link that leads nowhere is nothing.
@@ -265,9 +284,8 @@ public struct FileAccess: Sendable {
   ) -> SystemError {
     SystemError(
       operation: "open", path: name, code: EACCES,
-      detail: "\(role), who may not \(wanted.contains(.read) ? "read" : "search")"
-        + " \(status.kind == .directory ? "the folder " : "")\(path); its owner can"
-        + " allow it: setfacl -m u:\(user.account):\(wanted.letters)")
+      detail: Refusal(role: role, user: user, wanted: wanted, path: path, status: status)
+        .description)
   }
 }
 

@@ -17,20 +17,30 @@ import Testing
     try folder.folder("open/closed/deep")
     try Directory.setPermissions(0o700, of: folder("open/closed"))
     let file = try folder.file("open/closed/deep/file")
+    #expect(unsafe chown(folder("open/closed"), 70003, 70003) == 0)
     #expect(
       access.refusal(file)
         == "cannot open \(file): the job is run for user 70001, who may not search the folder"
-        + " \(folder("open/closed")); its owner can allow it: setfacl -m u:70001:x")
-    let secret = try folder.file("open/secret", mode: 0o600)
+        + " \(folder("open/closed")); its owner can allow it: setfacl -m u:70001:x \(folder("open/closed"))"
+    )
+    let secret = try folder.file("open/a 'secret", owner: 70003, mode: 0o600)
     #expect(
       access.refusal(secret)
         == "cannot open \(secret): the job is run for user 70001, who may not read \(secret); its"
-        + " owner can allow it: setfacl -m u:70001:r")
-    let listed = #expect(throws: SystemError.self) {
-      try access.folder(try folder.folder("unlisted", mode: 0o711)).entries()
-    }
+        + " owner can allow it: setfacl -m u:70001:r '\(folder("open/a '\\''secret"))'")
+    let unlisted = try folder.folder("unlisted", mode: 0o711)
+    #expect(unsafe chown(unlisted, 70003, 70003) == 0)
+    let listed = #expect(throws: SystemError.self) { try access.folder(unlisted).entries() }
     #expect(listed?.description.contains("may not read the folder \(folder("unlisted"))") == true)
-    #expect(listed?.description.hasSuffix("setfacl -m u:70001:rx") == true)
+    #expect(listed?.description.hasSuffix("setfacl -m u:70001:rx \(unlisted)") == true)
+  }
+
+  /// Nobody is asked to open what is root's, and nobody can open what is the kernel's.
+  @Test func whatIsTheSystemsIsNotAnybodysToOpen() throws {
+    let secret = try folder.file("secret", mode: 0o600)
+    #expect(access.refusal(secret)?.hasSuffix("; it is root's, so ask the administrator") == true)
+    #expect(access.refusal("/proc/1/environ")?.contains("setfacl") == false)
+    #expect(access.refusal("/proc/1/environ")?.contains("70001, who may not read") == true)
   }
 
   /// Whoever may not search a folder does not learn what is in it.

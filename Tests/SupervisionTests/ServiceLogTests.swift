@@ -91,9 +91,12 @@ import Testing
     try await spool.waitFor(id, .done)
     let other = try await spool.submitJob("other")
     try await spool.waitFor(other, .done)
-    _ = try spool.submit("no job")
+    _ = try spool.submit(#"{"schema": "ddpm.job/1", "kind": "sample", "name": "x"}"#)
+    // Each of its problems is a line of the reason, and all are one line here.
     try await until("it is rejected") {
-      daemon.journal.warnings.contains { $0.hasPrefix("rejected") }
+      daemon.journal.warnings.contains {
+        $0.contains(/^rejected [^ ]+: \$\.[^;]+; \$\.[^;]+$/)
+      }
     }
     await daemon.stop()
 
