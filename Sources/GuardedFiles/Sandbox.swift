@@ -40,7 +40,7 @@ struct Sandbox {
     }
     return holder(hidden).map { folder in
       "the service sees nothing of \(folder) but what the administrator shows it, by a drop-in as in"
-        + " docs/administration.md; or put it elsewhere"
+        + " /usr/share/doc/ddpmd/administration.md; or put it elsewhere"
     }
   }
 }

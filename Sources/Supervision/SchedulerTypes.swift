@@ -8,6 +8,8 @@ package struct JobSummary: Equatable, Sendable {
   package var id: Int
   package var kind: String
   package var name: String
+  /// Who submitted it; nil if its file is unreadable.
+  package var submitter: UInt32?
   /// Jobs of higher priority start first.
   package var priority: Int
   /// Crashes in a row without the checkpoint having moved on.

@@ -13,19 +13,20 @@ extension Supervisor {
   /// Logs a message.
   ///
   /// - job: the job it is about.
-  /// - spec: what its file says, where that is at hand.
+  /// - envelope: what its file says, where that is at hand.
   /// - attempt, state: the run it is about, and the state that the job is in now.
   func say(
     _ level: Logger.Level, _ text: String, _ message: JournalMessage? = nil, job: Int? = nil,
-    spec: JobSpec? = nil, attempt: Int? = nil, state: JobState? = nil
+    envelope: Envelope? = nil, attempt: Int? = nil, state: JobState? = nil
   ) {
     var fields: Logger.Metadata = [:]
     if let message { fields["MESSAGE_ID"] = "\(message.rawValue)" }
     if let job {
       fields["JOB_ID"] = "\(job)"
-      if let (kind, name) = spec.map({ ($0.kind, $0.name) }) ?? title(of: job) {
-        fields["JOB_KIND"] = "\(kind)"
-        fields["JOB_NAME"] = "\(name)"
+      if let summary = summary(of: job, envelope) {
+        fields["JOB_KIND"] = "\(summary.kind)"
+        fields["JOB_NAME"] = "\(summary.name)"
+        fields["JOB_USER"] = summary.user.map { "\(accountName($0) ?? "\($0)")" }
       }
     }
     if let attempt { fields["ATTEMPT"] = "\(attempt)" }
@@ -34,12 +35,16 @@ extension Supervisor {
   }
 
   /// What is known of the job, whose name may be that of no job that has not ended.
-  private func title(of id: Int) -> (kind: String, name: String)? {
-    if let summary = scheduler.jobs[id]?.summary { return (summary.kind, summary.name) }
-    guard let bytes = try? readFile(setup.layout.jobDirectory(id).job),
-      let spec = try? Envelope.parse(bytes).spec
-    else { return nil }
-    return (spec.kind, spec.name)
+  private func summary(
+    of id: Int, _ envelope: Envelope?
+  ) -> (kind: String, name: String, user: UInt32?)? {
+    if envelope == nil, let summary = scheduler.jobs[id]?.summary {
+      return (summary.kind, summary.name, summary.submitter)
+    }
+    let envelope =
+      envelope
+      ?? (try? readFile(setup.layout.jobDirectory(id).job)).flatMap { try? Envelope.parse($0) }
+    return envelope.map { ($0.spec.kind, $0.spec.name, $0.submitter) }
   }
 
   /// Logs what has become of a job.
@@ -76,22 +81,23 @@ extension Supervisor {
     case .admitted(let envelope, let entry, in: let state):
       export.metrics.admissions += 1
       say(
-        .info, "\(summary(entry, envelope).title) admitted from user \(envelope.submitter)",
-        .admitted, job: entry.id, spec: envelope.spec, state: state)
+        .info, "\(summary(entry, envelope).title) admitted from \(userName(envelope.submitter))",
+        .admitted, job: entry.id, envelope: envelope, state: state)
     case .commanded(.job(let id, let command), let user):
-      say(.info, "job \(id): \(command) by user \(user)", .commanded, job: id)
+      say(.info, "job \(id): \(command) by \(userName(user))", .commanded, job: id)
     case .commanded(.queue(let command), let user):
-      say(.notice, "\(command) of the queue by user \(user)", .queueCommanded)
+      say(.notice, "\(command) of the queue by \(userName(user))", .queueCommanded)
     case .repeated(let name, let job):
       say(.info, "\(name.printable) is job \(job), by its idempotency key", job: job)
     case .revived(let entry, _, let command, let user):
       say(
-        .info, "job \(entry.id): \(command) by user \(user)", .commanded, job: entry.id,
+        .info, "job \(entry.id): \(command) by \(userName(user))", .commanded, job: entry.id,
         state: .queued)
     case .edited(let envelope, let entry, in: let state, by: let user):
       say(
-        .info, "\(summary(entry, envelope).title): edit by user \(user)", .commanded, job: entry.id,
-        spec: envelope.spec, state: state)
+        .info, "\(summary(entry, envelope).title): edit by \(userName(user))", .commanded,
+        job: entry.id,
+        envelope: envelope, state: state)
     case .rejected(let name, let reason):
       export.metrics.rejections += 1
       say(.warning, "rejected \(name.printable): \(reason.inOneLine)", .rejected)

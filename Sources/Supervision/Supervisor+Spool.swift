@@ -199,6 +199,7 @@ extension Supervisor {
       model: envelope?.spec.work.model,
       after: entry.after.map { .init(job: $0.job, when: $0.when, fate: fate(of: $0.job)) },
       timeLeft: limit.map { .seconds($0) - .milliseconds(Int(entry.secondsRun * 1000)) })
+    summary.submitter = envelope?.submitter
     if let spec = envelope?.spec {
       summary.threads = spec.work.threads
       summary.memoryLimit = spec.queue.memoryLimit

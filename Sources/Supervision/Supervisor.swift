@@ -67,7 +67,7 @@ public enum SupervisorError: Error, Equatable, Sendable, CustomStringConvertible
       "another ddpmd\(processID.map { " (process \($0))" } ?? "") serves \(state); "
         + "stop it first, or give this one another --root"
     case .foreignSpool(let path, let owner):
-      "\(path) belongs to \(accountName(owner)), and this process to \(accountName(geteuid())); "
+      "\(path) belongs to \(userName(owner)), and this process to \(userName(geteuid())); "
         + (path.hasPrefix(SpoolLayout.system.state)
           || path.hasPrefix(SpoolLayout.system.spool)
           ? "start the service: systemctl start ddpmd; or give --root DIR for a spool of your own"

@@ -91,14 +91,6 @@ struct Terminal: Sendable {
   }
 }
 
-/// The name of a user, or the number where there is no name.
-func userName(_ user: UInt32) -> String {
-  guard let entry = unsafe getpwuid(user), let name = unsafe entry.pointee.pw_name else {
-    return "user \(user)"
-  }
-  return unsafe String(cString: name)
-}
-
 /// Reads an argument that is a user.
 func userNumber(_ argument: String) throws -> UInt32 {
   if let number = UInt32(argument) { return number }

@@ -1,6 +1,8 @@
 import DurableIO
+import Glibc
 import Jobs
 import Logging
+import Spool
 import Synchronization
 import Testing
 
@@ -95,7 +97,7 @@ import Testing
     // Each of its problems is a line of the reason, and all are one line here.
     try await until("it is rejected") {
       daemon.journal.warnings.contains {
-        $0.contains(/^rejected [^ ]+: \$\.[^;]+; \$\.[^;]+$/)
+        $0.contains(/^rejected [^ ]+: \$: [^;]+; \$: [^;]+$/)
       }
     }
     await daemon.stop()
@@ -108,6 +110,9 @@ import Testing
     #expect(life.map { $0["STATE"] } == ["queued", "running", "deferred", "running", "done"])
     #expect(life.map { $0["ATTEMPT"] } == [nil, "1", "1", "2", "2"])
     #expect(life.map { $0["PRIORITY"] } == ["6", "6", "4", "6", "6"])
+    let user = userName(geteuid())
+    #expect(life.first?["MESSAGE"]?.hasSuffix("admitted from \(user)") == true)
+    #expect(life.allSatisfy { $0["JOB_USER"] == user })
     #expect(life.allSatisfy { $0["JOB_NAME"] == "shirts" && $0["JOB_KIND"] == "sample" })
     let ids = entries.compactMap { $0["MESSAGE_ID"].flatMap(JournalMessage.init) }
     #expect(ids.first == .serving && ids.last == .ended && ids.contains(.rejected))
