@@ -22,11 +22,15 @@ extension Supervisor {
       setup.configuration = new
       setup.log.logLevel = new.logLevel
       openMetricsSocket()
+      if new.metricsFile != old.metricsFile { forgetMetricsFile() }
+      writeMetrics()
       export.metrics.configured = .now()
       export.metrics.isConfigured = true
       policy.adopt(new)
       admission.policy.authority = CommandAuthority(administrators: new.adminGroup)
       let said = report.changes + report.notes
+      // The journal has them already.
+      report.notes += export.troubles
       let changes = said.isEmpty ? "no change" : said.joined(separator: "; ")
       say(.notice, "the configuration was read again: \(changes)", .reloaded)
     } catch {

@@ -39,9 +39,22 @@ extension Supervisor {
       }
     }
     blocked = stillBlocked
+    problem = problem ?? readOnlySpool()
     // What else has happened has its turn before the rest of a flood.
     if admission.isBehind { retryAfter = .zero }
     return events + [.scanned(retryAfter: retryAfter, problem: problem)]
+  }
+
+  /// That nothing could be taken from a spool on a read-only disk, which shows only when something comes.
+  private func readOnlySpool() -> String? {
+    let spool = setup.layout.spool
+    guard (try? Directory.isReadOnly(at: spool)) == true else {
+      troubled.remove("spool")
+      return nil
+    }
+    let problem = "the file system of \(spool) is read-only"
+    logOnce(problem, about: "spool")
+    return problem
   }
 
   private func event(_ command: JobCommand, _ id: Int) -> [Event] {

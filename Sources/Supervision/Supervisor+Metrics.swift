@@ -19,6 +19,10 @@ struct MetricsExport {
   /// When the file is to be written; nil if it says what holds.
   var due: ContinuousClock.Instant?
   var server: MetricsServer?
+  /// What keeps the metrics from being where the configuration has them.
+  var socketTrouble, fileTrouble: String?
+
+  var troubles: [String] { [socketTrouble, fileTrouble].compactMap { $0 } }
 }
 
 extension Supervisor {
@@ -33,12 +37,29 @@ extension Supervisor {
     if export.server?.path == path { return }
     // The old one removes its name before the new one takes what may be the same.
     export.server = nil
-    guard let path else { return }
+    let before = export.socketTrouble
+    export.socketTrouble = nil
     do {
-      export.server = try MetricsServer(path)
+      export.server = try path.map { try MetricsServer($0) }
     } catch {
-      say(.error, "\(error); there are no metrics at metrics_socket until a reload", .trouble)
+      let trouble = "\(error); there are no metrics at metrics_socket until a reload".printable
+      export.socketTrouble = trouble
+      say(.error, trouble, .trouble)
     }
+    if export.socketTrouble != before { showProblem() }
+  }
+
+  /// What was found out about another file does not hold for one that is configured now.
+  func forgetMetricsFile() {
+    export.next = .now
+    troubled.remove("metrics")
+    showFileTrouble(nil)
+  }
+
+  private func showFileTrouble(_ trouble: String?) {
+    if export.fileTrouble == trouble { return }
+    export.fileTrouble = trouble
+    showProblem()
   }
 
   /// Writes the metrics file if there is news, but not too often.
@@ -58,8 +79,10 @@ extension Supervisor {
       try AtomicFile.write(text(now), to: path, synced: false)
       export.written = (path, now)
       troubled.remove("metrics")
+      showFileTrouble(nil)
     } catch {
       logOnce("\(error)", about: "metrics")
+      showFileTrouble("\(error); there are no metrics in metrics_file".printable)
       export.due = export.next
     }
   }

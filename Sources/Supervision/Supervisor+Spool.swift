@@ -64,7 +64,8 @@ extension Supervisor {
       let notice = try self.notice ?? NoticeFile(setup.layout.problem)
       self.notice = notice
       let more = remains.count > 1 ? ", and \(remains.count - 1) more" : ""
-      try notice.say(problem ?? remains.first.map { "\($0)\(more)".printable })
+      try notice.say(
+        problem ?? export.troubles.first ?? remains.first.map { "\($0)\(more)".printable })
     } catch {
       say(.debug, "\(error)")
     }

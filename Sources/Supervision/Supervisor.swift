@@ -72,9 +72,18 @@ public enum SupervisorError: Error, Equatable, Sendable, CustomStringConvertible
           || path.hasPrefix(SpoolLayout.system.spool)
           ? "start the service: systemctl start ddpmd; or give --root DIR for a spool of your own"
           : "run ddpmd as that user, or with another --root")
-    case .noSpool(let error): "\(error); run with --root DIR for a spool of your own"
+    case .noSpool(let error): "\(error)\(Self.advice(error, to: userName(geteuid())))"
     case .spool(let error): error.description
     }
+  }
+
+  /// What helps a user against `error`, which keeps him from making or writing a spool. The service's
+  /// own user has no use for a spool of his own; and a full or read-only disk is none of rights.
+  static func advice(_ error: SystemError, to user: String) -> String {
+    if !error.isPermissionDenied { return "" }
+    return user == "ddpmd"
+      ? "; it and all folders of the spool must be ddpmd's, with a mode that lets it write, as 755"
+      : "; run with --root DIR for a spool of your own"
   }
 }
 

@@ -53,7 +53,9 @@ import Testing
     #expect(messages.first?.wholeMatch(of: /RELOADING=1\nMONOTONIC_USEC=[0-9]+/) != nil)
     #expect(messages.dropFirst().first == "READY=1")
     #expect(
-      try await reload() == (0, "nothing has changed in \(folder.path)/conf\n"))
+      try await reload() == (
+        0, "nothing has changed in \(folder.path)/conf and \(folder.path)/conf.d\n"
+      ))
 
     try folder.write("conf", "stop_grace = soon\n")
     let refused = try await reload()
@@ -163,7 +165,7 @@ import Testing
     #expect(try await impossible.end() == 75)
     #expect(
       impossible.text == "ddpmd: error: cannot make the directory /proc/ddpmd: "
-        + "No such file or directory; run with --root DIR for a spool of your own\n")
+        + "No such file or directory\n")
   }
 
   @Test func itSaysItsVersion() async throws {

@@ -66,6 +66,32 @@ struct TroubleTests {
     #expect(try await second.end() == 0)
   }
 
+  /// Before anything comes that could not be taken in, journal and service manager hear of it.
+  @Test func aSpoolThatIsReadOnlyFromTheStartIsSaid() async throws {
+    let desk = try Desk()
+    let first = try await desk.startDaemon()
+    first.send(SIGTERM)
+    #expect(try await first.end() == 0)
+    let spool = desk.root + "/spool"
+    try #require(try Disk.run("mount", "--bind", spool, spool) == 0)
+    defer { unsafe _ = umount2(spool, Int32(MNT_DETACH)) }
+    try #require(try Disk.run("mount", "-o", "remount,bind,ro", spool) == 0)
+    let socket = try NotifySocket(desk.folder.path + "/notify")
+    let daemon = try Program(
+      "ddpmd", ["--root", desk.root], environment: ["NOTIFY_SOCKET": socket.path],
+      output: desk.folder.path + "/output")
+    let problem = "the file system of \(spool) is read-only"
+    var messages: [String] = []
+    try await until("the manager hears of it") {
+      messages += socket.received()
+      return messages.contains("STATUS=\(problem)")
+    }
+    #expect(daemon.text.contains("error: \(problem); trying again"))
+    #expect(try await desk.run(["status"]).output.contains(problem))
+    daemon.send(SIGTERM)
+    #expect(try await daemon.end() == 0)
+  }
+
   private func begin(_ trouble: Trouble, _ disk: Disk, daemon: Int32, worker: Int32) throws {
     switch trouble {
     case .fullDisk, .fullExt4, .noInodes: try hold(trouble, disk)

@@ -119,6 +119,17 @@ import Testing
       daemon.journal.warnings.filter { $0.contains("/three/") }.count == 2
     }
     #expect(try Directory.names(in: two) == [])
+    // The answer to who reloads says both, and the status one of them until they work.
+    let reader = SpoolReader(spool.layout)
+    try await until("it is answered") {
+      try reader.reloadReport()?.notes.filter { $0.contains("/three/") }.count == 2
+    }
+    #expect(try reader.daemonProblem()?.contains("/three/a.socket") == true)
+    try write(one)
+    daemon.requestReload()
+    try await until("nothing is wrong") {
+      try Directory.names(in: one).count == 2 && reader.daemonProblem() == nil
+    }
     await daemon.stop()
   }
 

@@ -101,4 +101,14 @@ import Testing
       text == "/var/lib/ddpmd belongs to daemon, and this process to root; start the service: "
         + "systemctl start ddpmd; or give --root DIR for a spool of your own")
   }
+
+  /// A spool of one's own is advice for people, and only against a lack of rights.
+  @Test func adviceIsForWhoCanFollowIt() {
+    func advice(_ code: Int32, to user: String) -> String {
+      SupervisorError.advice(SystemError(operation: "open", path: "/x", code: code), to: user)
+    }
+    #expect(advice(EROFS, to: "anna") == "" && advice(EROFS, to: "ddpmd") == "")
+    #expect(advice(EACCES, to: "anna").contains("--root"))
+    #expect(advice(EACCES, to: "ddpmd").contains("must be ddpmd's"))
+  }
 }

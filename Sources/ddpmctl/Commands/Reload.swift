@@ -60,6 +60,8 @@ struct Reload: ParsableCommand {
     }
     for change in report.changes { print(change) }
     for note in report.notes { say(note) }
-    if report.changes.isEmpty { say("nothing has changed in \(report.file ?? "")") }
+    if report.changes.isEmpty, let file = report.file {
+      say("nothing has changed in \(file) and \(file).d")
+    }
   }
 }
