@@ -49,8 +49,8 @@ private struct JSONParser {
 
   // MARK: Values
 
-  mutating func value(_ expected: String) throws(JSONError) -> JSONValue {
-    switch try peek(expected) {
+  mutating func value(_ expected: @autoclosure () -> String) throws(JSONError) -> JSONValue {
+    switch try peek(expected()) {
     case UInt8(ascii: "{"): return .object(try object())
     case UInt8(ascii: "["): return .array(try array())
     case UInt8(ascii: "\""): return .string(try string())
@@ -60,7 +60,7 @@ private struct JSONParser {
     case UInt8(ascii: "-") where allowsInfinity && bytes[position...].starts(with: "-I".utf8):
       return try word("-Infinity", .string("-Infinity"))
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try number())
-    default: throw malformed("\(found) where \(expected) is expected")
+    default: throw malformed("\(found) where \(expected()) is expected")
     }
   }
 
@@ -77,13 +77,15 @@ private struct JSONParser {
       let key = try string()
       guard object[key] == nil else {
         position = start
-        throw malformed("the key \"\(key)\" is given twice")
+        throw malformed("the key \(JSONValue.string(key).excerpt) is given twice")
       }
-      guard try accept(":", else: "':' after the key \"\(key)\"") else {
-        throw malformed("\(found) where ':' after the key \"\(key)\" is expected")
+      // It may hold anything, and is then written as JSON does.
+      var name: String { JSONValue.string(key).excerpt }
+      guard try accept(":", else: "':' after the key \(name)") else {
+        throw malformed("\(found) where ':' after the key \(name) is expected")
       }
       skipWhitespace()
-      object[key] = try value("the value of \"\(key)\"")
+      object[key] = try value("the value of \(name)")
     } while try another(before: "}")
     return object
   }
@@ -109,9 +111,11 @@ private struct JSONParser {
   }
 
   /// Steps over white space and, if it comes next, `character`; a bracket ends its container.
-  mutating func accept(_ character: Character, else expected: String) throws(JSONError) -> Bool {
+  mutating func accept(
+    _ character: Character, else expected: @autoclosure () -> String
+  ) throws(JSONError) -> Bool {
     skipWhitespace()
-    guard try peek(expected) == character.asciiValue else { return false }
+    guard try peek(expected()) == character.asciiValue else { return false }
     position += 1
     if character != ":" { depth -= 1 }
     return true
@@ -307,9 +311,9 @@ private struct JSONParser {
   }
 
   /// The next byte; the end of the text is an error here.
-  func peek(_ expected: String) throws(JSONError) -> UInt8 {
+  func peek(_ expected: @autoclosure () -> String) throws(JSONError) -> UInt8 {
     guard position < bytes.count else {
-      throw error("the text ends where \(expected) is expected", at: position, isIncomplete: true)
+      throw error("the text ends where \(expected()) is expected", at: position, isIncomplete: true)
     }
     return bytes[position]
   }

@@ -124,6 +124,18 @@ struct SubmitterRightsTests {
     #expect(Set(found) == Set(keys.map(\.key)))
   }
 
+  /// Nor does the name of a file write a line of its own into the log, or steer who reads it.
+  @Test func whatAPathHoldsIsOneLineOfTheLog() throws {
+    let jobs = try jobsWithModel()
+    let path = "/srv/\u{1B}[31mX\nNov 25 sshd[1]: Accepted root"
+    for (number, key) in keys.enumerated() {
+      try jobs.add(number + 2, key.work(jobs, path), submitter: 0)
+      let run = try jobs.run(number + 2)
+      #expect(run.code == WorkerExit.failed)
+      #expect(run.log.allSatisfy { $0.printable == $0 }, "\(key.key)")
+    }
+  }
+
   @Test func nothingThatAJobNamesIsReadWithMoreThanItsSubmittersRights() throws {
     let jobs = try jobsWithModel()
     let secret = jobs.path + "/secret"

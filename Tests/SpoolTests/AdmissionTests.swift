@@ -112,6 +112,8 @@ import Testing
   /// Files that are no jobs, with a word of the reason.
   static let refusals: [(content: [UInt8], reason: String)] = [
     ([], "incomplete"),
+    (Array(#"{"\n\u001b[m": 1, "\n\u001b[m": 2}"#.utf8), #"the key "\n\u001b[m""#),
+    (Array(#"{"schema": "\n\u001b[m\u009b"}"#.utf8), #"\u009b"#),
     (Array(jobFile("x").utf8.prefix(60)), "incomplete"),
     (Array("hello".utf8), "not JSON"),
     (Array((jobFile("x") + "{}").utf8), "not JSON"),
@@ -137,6 +139,7 @@ import Testing
 
     let reason = try #require(outcomes.compactMap(\.rejection).first)
     #expect(reason.contains(word), "\(reason)")
+    #expect(reason.printableLines == reason && !reason.contains("\n\u{1B}"))
     #expect(try spool.names(spool.layout.rejected) == ["bad.json", "bad.json.reason"])
     #expect(try readFile(spool.layout.rejected + "/bad.json") == content)
     #expect(

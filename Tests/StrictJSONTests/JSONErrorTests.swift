@@ -81,6 +81,13 @@ import Testing
     #expect(error?.description == "line 3, column 12: ',' where 'true' is expected")
     let duplicate = #expect(throws: JSONError.self) { try JSONValue(parsing: #"{"a": 1, "a": 2}"#) }
     #expect(duplicate?.description == #"line 1, column 10: the key "a" is given twice"#)
+    // Whatever a key holds, an error is a line.
+    for rest in [#": 1, "\n\u001b": 2}"#, ": x}", " 3}", ":", ""] {
+      let text = #"{"\n\u001b""# + rest
+      let error = #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
+      #expect(error?.description.contains(#"the key "\n\u001b""#) == true || rest.first == ":")
+      #expect(error?.description.contains { $0.isNewline || $0 == "\u{1B}" } == false)
+    }
   }
 
   /// Any bytes give a value or an error whose place is inside the text.
