@@ -63,6 +63,8 @@ public struct Admission {
   var foreignDirectories = ForeignDirectories()
   /// What was in `drop/` when it was last looked at and has not been taken, in the order of arrival.
   private var backlog: ArraySlice<String> = []
+  /// Whether something has come to `drop/` since then.
+  private var isStale = false
   /// Whether what is to be seen of the spool may be in memory only: something has failed.
   private var isDoubtful = false
 
@@ -90,6 +92,7 @@ public struct Admission {
     clock.look()
     let outcomes = finishClaims()
     if backlog.isEmpty {
+      isStale = false
       do {
         backlog = try Self.arrivals(in: layout.drop)[...]
       } catch {
@@ -101,8 +104,12 @@ public struct Admission {
     return outcomes + noted(take(Array(names)))
   }
 
+  /// Takes a hint that something has come to `drop/`: it may have come behind what was listed for the
+  /// scans that go on with a flood.
+  public mutating func noteArrival() { isStale = true }
+
   /// Whether the last scan has left files to the next one.
-  public var isBehind: Bool { !backlog.isEmpty }
+  public var isBehind: Bool { !backlog.isEmpty || isStale }
 
   /// The names in `drop` that may be looked at, by the time of their last change: the kernel's,
   /// which nobody can set. Those of one tick of its clock are in the order of their names.

@@ -267,6 +267,7 @@ public final class Supervisor {
       }
     case .drop:
       watcher?.takeHints()
+      admission.noteArrival()
       return [.dropChanged]
     case .output(let id): return hear(id)
     case .end(let id): return reap(id)

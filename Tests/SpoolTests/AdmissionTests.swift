@@ -51,6 +51,20 @@ import Testing
     #expect(try spool.jobs().count == 7)
   }
 
+  /// The kernel says only once that a file has come, and may say so in the middle of a flood.
+  @Test func whatComesDuringAFloodIsTakenBehindIt() throws {
+    let spool = try TestSpool()
+    for name in 0..<7 { try spool.drop("\(name).json", jobFile("job-\(name)")) }
+    var admission = try spool.admission()
+    _ = admission.scan(atMost: 3)
+    try spool.drop("late.json", jobFile("late"))
+    admission.noteArrival()
+    while admission.isBehind { _ = admission.scan(atMost: 3) }
+    #expect(try spool.jobs().count == 8)
+    // Without a hint that is all: files that wait for their ends are not looked at again and again.
+    #expect(admission.scan(atMost: 3).isEmpty && !admission.isBehind)
+  }
+
   /// Whatever is in it: a name says only that nobody knows what it is for.
   @Test(arguments: [
     "job", "job.txt", "job.json~", "-job.json", "_.json", "a b.json", "ä.json", "1:job.json",
