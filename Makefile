@@ -62,7 +62,12 @@ deb: share
 test: packages
 	scripts/install-packages tmux zsh fish man-db mandoc
 	$(SWIFT) build --build-tests $(CHECKS)
-	$(SWIFT) test --skip-build
+	$(SWIFT) test --skip-build --skip '$(LONG_TESTS)'
+	$(SWIFT) test --skip-build --filter '$(LONG_TESTS)'
+
+# They compute for minutes without a pause, and on few processors keep the threads from tests that wait
+# for programs and have a time limit.
+LONG_TESTS = DurabilityTests|theMachinesFaultsDoNotFailTheJob
 
 CYCLES ?= 1000
 torture: build

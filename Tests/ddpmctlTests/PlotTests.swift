@@ -182,7 +182,7 @@ func coloursAreAsTheEnvironmentAsks(
 }
 
 /// The real program on jobs with a record.
-@Suite(.timeLimit(.minutes(1))) struct PlotCommandTests {
+@Suite(.timeLimit(.minutes(3))) struct PlotCommandTests {
   private let bench: Bench
 
   init() throws { bench = try Bench() }

@@ -6,7 +6,7 @@ import StrictJSON
 import Testing
 
 /// The real program's commands about the queue.
-@Suite(.timeLimit(.minutes(1))) struct QueueCommandTests {
+@Suite(.timeLimit(.minutes(3))) struct QueueCommandTests {
   private let bench: Bench
 
   init() throws { bench = try Bench() }

@@ -6,7 +6,7 @@ import StrictJSON
 import Testing
 
 /// What the real program says of jobs and of the daemon, to people and to scripts.
-@Suite(.timeLimit(.minutes(1))) struct StateTests {
+@Suite(.timeLimit(.minutes(3))) struct StateTests {
   private let bench: Bench
 
   init() throws { bench = try Bench() }
