@@ -2,6 +2,8 @@
 // logs may hold characters that steer a terminal, begin a line that looks like somebody else's, or
 // reverse what is read. They are shown as escapes; all other text stays as it is.
 
+import StrictJSON
+
 extension StringProtocol {
   /// The text on one line: control characters, those that format text unseen (as the bidirectional
   /// ones) and line ends are written as `\u{1B}`, `\u{202E}`, `\n`.
@@ -30,16 +32,5 @@ extension StringProtocol {
       }
     }
     return String(text)
-  }
-}
-
-extension Unicode.Scalar {
-  fileprivate var isUnseen: Bool {
-    // Nearly all text is of these, and the table is slow.
-    if (" "..."~").contains(self) { return false }
-    return switch properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator: true
-    default: false
-    }
   }
 }

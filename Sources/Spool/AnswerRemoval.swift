@@ -38,7 +38,8 @@ public struct AnswerRemoval: Sendable {
     if retention.rejectedAge == nil, retention.rejectedCount == nil { return ([], []) }
     let names = try Directory.names(in: layout.rejected)
     var refused: [(time: Int, name: String)] = []
-    for name in Set(names.map { $0.hasSuffix(reasonSuffix) ? String($0.dropLast(7)) : $0 }) {
+    let suffix = SpoolLayout.reasonSuffix
+    for name in Set(names.map { $0.hasSuffix(suffix) ? String($0.dropLast(suffix.count)) : $0 }) {
       refused.append((try timeOfRefusal(name), name))
     }
     refused.sort { $0 < $1 }
@@ -51,7 +52,7 @@ public struct AnswerRemoval: Sendable {
     for name in due where removed.count < limit {
       do {
         try Directory.removeTree(layout.rejected + "/" + name)
-        try Directory.remove(layout.rejected + "/" + name + reasonSuffix)
+        try Directory.remove(layout.reason(ofRejected: name))
         removed.append(name)
       } catch {
         troubles.append(RemovalTrouble("the refused file \(name)", error))
@@ -80,11 +81,10 @@ public struct AnswerRemoval: Sendable {
 
   /// Seconds since 1970; the reason is the daemon's own file, whose time nobody else sets.
   private func timeOfRefusal(_ name: String) throws(SystemError) -> Int {
-    let path = layout.rejected + "/" + name
     do {
-      return try FileStatus(ofLink: path + reasonSuffix).modified.seconds
+      return try FileStatus(ofLink: layout.reason(ofRejected: name)).modified.seconds
     } catch  where error.isNotFound {
-      return try FileStatus(ofLink: path).changed.seconds
+      return try FileStatus(ofLink: layout.rejected + "/" + name).changed.seconds
     }
   }
 
@@ -92,6 +92,3 @@ public struct AnswerRemoval: Sendable {
     age.map { now.milliseconds - Int64(time) * 1000 > $0.milliseconds } ?? false
   }
 }
-
-/// How the name of a refused file's reason ends.
-private let reasonSuffix = ".reason"

@@ -37,7 +37,7 @@ extension Admission {
       + (layout.drop + "/" + name).printable
     do {
       try AtomicFile.write(
-        reason + "\n", to: layout.rejected + "/" + Self.nameInRejected(name) + ".reason")
+        reason + "\n", to: layout.reason(ofRejected: Self.nameInRejected(name)))
       return .rejected(name: name, reason: reason)
     } catch {
       return blocked

@@ -101,9 +101,6 @@ public struct Recovery: Sendable {
     }
     guard progress != nil, progress?["attempt"] == nil else { return entry.endRun(after: 0) }
     // The progress of a daemon that does not say whose it is.
-    let time = try FileStatus(ofLink: directory.progress).modified
-    entry.endRun(
-      at: Timestamp(
-        milliseconds: Int64(time.seconds) * 1000 + Int64(time.nanoseconds / 1_000_000)))
+    entry.endRun(at: Timestamp(try FileStatus(ofLink: directory.progress).modified))
   }
 }

@@ -118,8 +118,9 @@ extension Admission {
   ) throws(SystemError) -> Outcome {
     let reason = reason.printableLines
     let source = directory + "/" + file
-    let target = layout.rejected + "/" + Self.nameInRejected(name)
-    try AtomicFile.write(reason + "\n", to: target + ".reason")
+    let refused = Self.nameInRejected(name)
+    let target = layout.rejected + "/" + refused
+    try AtomicFile.write(reason + "\n", to: layout.reason(ofRejected: refused))
     try Directory.removeTree(target)
     try Directory.rename(source, to: target)
     // The file is durable in one of the two places, and must be reported now that it has moved.
@@ -134,7 +135,7 @@ extension Admission {
   static func nameInRejected(_ name: String) -> String {
     var name = name
     while name.utf8.count > 200 { name.removeLast() }
-    return name.hasSuffix(".reason") ? name + "_" : name
+    return name.hasSuffix(SpoolLayout.reasonSuffix) ? name + "_" : name
   }
 
   /// Answers the submitter, then lets the claimed file go.

@@ -1,3 +1,4 @@
+import DurableIO
 import Jobs
 
 /// The system's clock, beside one that nobody sets.
@@ -40,5 +41,12 @@ struct SpoolClock: Sendable {
     let sinceSet = setAt.map { $0.duration(to: steady()).milliseconds } ?? .max
     // A stamp may be a little ahead, above all that of another machine's disk.
     return age < -10_000 ? sinceSet : min(max(age, 0), sinceSet)
+  }
+}
+
+extension Timestamp {
+  /// A time that the kernel has stamped a file with.
+  init(_ time: FileStatus.Time) {
+    self.init(milliseconds: Int64(time.seconds) * 1000 + Int64(time.nanoseconds / 1_000_000))
   }
 }

@@ -125,8 +125,9 @@ public struct SpoolReader: Sendable {
   /// How many files were refused, but for commands whose givers were told at once.
   public func rejectedFiles() throws(SystemError) -> Int {
     try Directory.names(in: layout.rejected).count { name in
-      name.hasSuffix(".reason")
-        && Submission.Token(fileName: String(name.dropLast(7)))?.isCommand != true
+      name.hasSuffix(SpoolLayout.reasonSuffix)
+        && Submission.Token(fileName: String(name.dropLast(SpoolLayout.reasonSuffix.count)))?
+          .isCommand != true
     }
   }
 

@@ -108,7 +108,7 @@ public enum Submission {
       let ends = receipt.split(separator: "-").compactMap { Int($0) }
       if ends.count == 2, ends[0] <= ends[1] { return .acceptedArray(ends[0]...ends[1]) }
     }
-    if let reason = try text("\(layout.rejected)/\(token.fileName).reason") {
+    if let reason = try text(layout.reason(ofRejected: token.fileName)) {
       return .rejected(reason: reason)
     }
     return .pending

@@ -69,9 +69,7 @@ extension Admission {
   }
 
   private func refuseIfSettled(_ reason: String, _ touched: FileStatus.Time) -> Verdict {
-    let time = Timestamp(
-      milliseconds: Int64(touched.seconds) * 1000 + Int64(touched.nanoseconds / 1_000_000))
-    let left = Int64(policy.settleSeconds) * 1000 - clock.age(of: time)
+    let left = Int64(policy.settleSeconds) * 1000 - clock.age(of: Timestamp(touched))
     return left > 0 ? .wait(reason, .milliseconds(left)) : .refuse(reason)
   }
 }

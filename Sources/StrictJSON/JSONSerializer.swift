@@ -62,12 +62,8 @@ extension JSONValue {
       case "\\": text += "\\\\"
       case "\n": text += "\\n"
       case "\t": text += "\\t"
-      case " "..."~": text.unicodeScalars.append(scalar)
+      case _ where !scalar.isUnseen: text.unicodeScalars.append(scalar)
       default:
-        guard scalar.isUnseen else {
-          text.unicodeScalars.append(scalar)
-          continue
-        }
         for unit in String(scalar).utf16 {
           let digits = String(unit, radix: 16)
           text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
@@ -79,9 +75,12 @@ extension JSONValue {
 }
 
 extension Unicode.Scalar {
-  /// Whether it steers how text is shown and is not seen itself; JSON is shown on terminals, too.
-  fileprivate var isUnseen: Bool {
-    switch properties.generalCategory {
+  /// Whether it steers how text is shown and is not seen itself, as control characters, line ends and
+  /// the bidirectional formats do; what is written of others is shown on terminals, too.
+  public var isUnseen: Bool {
+    // Nearly all text is of these, and the table is slow.
+    if (" "..."~").contains(self) { return false }
+    return switch properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator: true
     default: false
     }

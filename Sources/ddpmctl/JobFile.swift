@@ -135,6 +135,15 @@ extension SampleSpec {
 extension ModelReference {
   /// Where it is, if it is no job's.
   var folder: String? { if case .path(let folder) = self { folder } else { nil } }
+
+  /// The job that makes it, if one does.
+  var job: JobReference? {
+    switch self {
+    case .path: nil
+    case .job(let id): .number(id)
+    case .jobNamed(let name): .name(name)
+    }
+  }
 }
 
 extension JSONValue {

@@ -78,14 +78,12 @@ extension SpoolOptions {
       return []
     case .range(let ids):
       try requireSpool()
-      let there = try attempt { try ids.compactMap { try reader.job($0) } }
-      let text = "\(ids.lowerBound) to \(ids.upperBound)"
-      if there.isEmpty {
-        throw Refusal("there are no jobs \(text); see: \(command("list"))")
-      }
+      let there = try allJobs(selection)
       let meant = there.filter(candidate).map(view).filter { objection($0) == nil }
       if meant.isEmpty {
-        let sentence = "there is nothing to do for the jobs \(text); see: \(command("list"))"
+        let sentence =
+          "there is nothing to do for the jobs \(ids.lowerBound) to \(ids.upperBound); see: "
+          + command("list")
         let isImpossible = there.map(view).map(objection).contains { objection in
           if case .impossible = objection { true } else { false }
         }
@@ -95,7 +93,7 @@ extension SpoolOptions {
     }
   }
 
-  /// All the jobs of a selection, also those that share a name.
+  /// All the jobs of a selection, also those that share a name: at least one.
   func allJobs(_ selection: JobSelection) throws -> [SpoolReader.Job] {
     let (jobs, text) =
       switch selection {

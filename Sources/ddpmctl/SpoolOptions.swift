@@ -79,10 +79,8 @@ struct SpoolOptions: ParsableArguments {
     _ reference: JobReference, preferring isPreferred: (SpoolReader.Job) -> Bool = { _ in true }
   ) throws -> JobView {
     try requireSpool()
-    let jobs = try attempt { try reader.jobs(reference) }
-    guard let job = jobs.last(where: isPreferred) ?? jobs.last else {
-      throw Refusal("there is no job \(reference); see: \(command("list"))")
-    }
+    let jobs = try allJobs(.one(reference))
+    let job = jobs.last(where: isPreferred) ?? jobs[jobs.count - 1]
     sayIsMeant(job, of: jobs, reference)
     return view(job)
   }

@@ -28,13 +28,18 @@ struct Submit: ParsableCommand {
     try spool.createSpool()
     if let warning = cost?.warning { say("warning: \(warning)") }
     for sentence in file.missingFiles { say("warning: \(sentence)") }
-    if let (key, model) = file.model, let doubt = try spool.doubt(about: model) {
-      say("warning: \(key).job: \(doubt); the job fails unless that changes before it runs")
-    }
-    if let model = file.model?.reference, let folder = try spool.folder(of: model),
-      let misfit = file.misfit(with: folder)
-    {
-      say("warning: \(misfit); the job fails unless its model changes before it runs")
+    if let (key, model) = file.model {
+      let jobs = try model.job.map { reference in
+        try attempt { try spool.reader.jobs(reference) }.map(spool.view)
+      }
+      if let jobs, let reference = model.job, let doubt = spool.doubt(about: reference, jobs) {
+        say("warning: \(key).job: \(doubt); the job fails unless that changes before it runs")
+      }
+      if let folder = model.folder ?? jobs.flatMap(resultsMeant),
+        let misfit = file.misfit(with: folder)
+      {
+        say("warning: \(misfit); the job fails unless its model changes before it runs")
+      }
     }
     for case .one(.name(let name)) in queue.after { try spool.sayWhichIsMeant(.name(name)) }
     let interrupt = Interrupt()
@@ -57,33 +62,14 @@ struct Submit: ParsableCommand {
 
 extension SpoolOptions {
   /// Why a model may not be there when a job wants it, as far as the queue tells.
-  fileprivate func doubt(about model: ModelReference) throws -> String? {
-    let reference: JobReference
-    switch model {
-    case .path: return nil
-    case .job(let id): reference = .number(id)
-    case .jobNamed(let name): reference = .name(name)
-    }
-    let jobs = try attempt { try reader.jobs(reference) }.map(view)
+  ///
+  /// - jobs: Those that `reference`, where it is to come from, means now.
+  fileprivate func doubt(about reference: JobReference, _ jobs: [JobView]) -> String? {
     let makers = jobs.filter { $0.kind == "train" }
-    if makers.contains(where: { $0.job.state == .done || !$0.job.state.isFinal }) { return nil }
+    if makers.contains(where: \.mayMakeModel) { return nil }
     if let maker = makers.last { return ending(of: maker) }
     if let other = jobs.last { return "\(other.title) is not a train job" }
     return "there is no job \(reference) so far"
-  }
-
-  /// Where a model is that is made already; nil if it is not, or another one will be meant.
-  fileprivate func folder(of model: ModelReference) throws -> String? {
-    let reference: JobReference
-    switch model {
-    case .path(let folder): return folder
-    case .job(let id): reference = .number(id)
-    case .jobNamed(let name): reference = .name(name)
-    }
-    let makers = try attempt { try reader.jobs(reference) }.map(view).filter { view in
-      view.kind == "train" && (view.job.state == .done || !view.job.state.isFinal)
-    }
-    return makers.last.flatMap { $0.job.state == .done ? $0.directory.results : nil }
   }
 
   /// Waits a short while for the daemon's decision on a job or command; the numbers of
@@ -126,4 +112,16 @@ extension SpoolOptions {
       "ddpmd has not taken the \(what) in yet; it lies in \(file). See: \(command("status"))",
       Exit.undecided)
   }
+}
+
+/// Where a model is, of those that `jobs` make, that is made already; nil if it is not, or another one
+/// will be meant.
+private func resultsMeant(_ jobs: [JobView]) -> String? {
+  let maker = jobs.last { $0.kind == "train" && $0.mayMakeModel }
+  return maker.flatMap { $0.job.state == .done ? $0.directory.results : nil }
+}
+
+extension JobView {
+  /// Whether it has results or may get to them.
+  fileprivate var mayMakeModel: Bool { job.state == .done || !job.state.isFinal }
 }
