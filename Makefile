@@ -62,12 +62,12 @@ deb: share
 test: packages
 	scripts/install-packages tmux zsh fish man-db mandoc
 	$(SWIFT) build --build-tests $(CHECKS)
-	$(SWIFT) test --skip-build --skip '$(LONG_TESTS)'
-	$(SWIFT) test --skip-build --filter '$(LONG_TESTS)'
+	$(SWIFT) test --skip-build --filter '$(PROGRAM_TESTS)'
+	$(SWIFT) test --skip-build --skip '$(PROGRAM_TESTS)'
 
-# They compute for minutes without a pause, and on few processors keep the threads from tests that wait
-# for programs and have a time limit.
-LONG_TESTS = DurabilityTests|theMachinesFaultsDoNotFailTheJob
+# They start programs and wait for what these do; the others compute without a pause, and would keep
+# them from the threads that all tests of a run share.
+PROGRAM_TESTS = ^(EndToEndTests|SupervisionTests|ddpmctlTests)\.
 
 CYCLES ?= 1000
 torture: build

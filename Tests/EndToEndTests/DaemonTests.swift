@@ -4,7 +4,7 @@ import Jobs
 import Testing
 
 /// ddpmd itself, with signals, deaths and a service manager; a script stands in for the worker.
-@Suite(.timeLimit(.minutes(2))) struct DaemonTests {
+@Suite(.timeLimit(.minutes(10))) struct DaemonTests {
   @Test func theServiceManagerHearsOfItsLife() async throws {
     let folder = try TemporaryFolder()
     try folder.write("worker", worker, mode: 0o755)

@@ -117,6 +117,26 @@ struct Desk {
     }
   }
 
+  /// Waits until the job has a checkpoint behind `step`, and some time longer, and stops the process
+  /// that works on it with SIGSTOP. A thread of its own looks: training goes on until the signal, and
+  /// those of the tests may be busy for as long as a small one takes.
+  func stopWorker(
+    of job: Int, behind step: Int, after delay: Duration = .zero
+  ) async throws -> Int32 {
+    let worker: Int32? = await withCheckedContinuation { continuation in
+      Thread.detachNewThread {
+        let end = ContinuousClock.now + patience
+        while checkpoint(of: job) <= step, !isDone(job), .now < end { usleep(1000) }
+        usleep(UInt32(delay / .microseconds(1)))
+        let worker = self.worker(of: job)
+        if let worker { kill(worker, SIGSTOP) }
+        continuation.resume(returning: worker)
+      }
+    }
+    try #require(!isDone(job), "job \(job) was over before it could be stopped")
+    return try #require(worker, "job \(job) has no worker")
+  }
+
   func metricSteps(_ job: Int) throws -> [Int] {
     struct Line: Decodable { let step: Int }
     return try String(contentsOfFile: results(job) + "/metrics.jsonl", encoding: .utf8)

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// A real ddpmd, and users who put into drop/ whatever they can.
-@Suite(.timeLimit(.minutes(3))) struct HostileSpoolTests {
+@Suite(.timeLimit(.minutes(10))) struct HostileSpoolTests {
   /// Files that are no jobs, with a word of the reason.
   private static let contents: [(name: String, content: Data, reason: String)] = [
     ("bad-utf8", Data("{\"name\": \"".utf8) + [0xc3, 0x28] + Data("\"}".utf8), "not JSON"),

@@ -19,21 +19,17 @@ import Testing
 
     let killed = try await desk.submit(train(name: "killed", threads: 2))
     let watch = try desk.start(["watch", "\(killed)"])
-    var interruptions = 0
-    for kill in 0..<5 {
-      let before = desk.checkpoint(of: killed)
-      try await until("job \(killed) gets on") { desk.checkpoint(of: killed) > before }
-      try await Task.sleep(for: .milliseconds(Int.random(in: 0..<300)))
-      guard let worker = desk.worker(of: killed) else { break }
-      Glibc.kill(worker, SIGKILL)
-      interruptions += 1
-      if kill % 2 == 0 {
+    for interruption in 0..<5 {
+      let worker = try await desk.stopWorker(
+        of: killed, behind: desk.checkpoint(of: killed),
+        after: .milliseconds(Int.random(in: 0..<300)))
+      kill(worker, SIGKILL)
+      if interruption % 2 == 0 {
         daemon.send(SIGKILL)
         #expect(try await daemon.end() == -SIGKILL)
         daemon = try await desk.startDaemon()
       }
     }
-    #expect(interruptions == 5, "the job ended before it was killed five times")
     #expect(try await watch.end() == 0, "\(watch.text)")
 
     let bits = try Data(contentsOf: URL(filePath: desk.results(alone) + "/" + Self.model))

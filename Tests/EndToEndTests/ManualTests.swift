@@ -3,7 +3,7 @@ import StrictJSON
 import Testing
 
 /// What is installed below /usr/share, as the script makes it from the programs.
-@Suite(.timeLimit(.minutes(2))) struct ManualTests {
+@Suite(.timeLimit(.minutes(10))) struct ManualTests {
   private let temporary: TemporaryFolder
   private var folder: String { temporary.path + "/share" }
   private var pages: [String] {

@@ -48,7 +48,7 @@ final class Program {
   func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
   /// Waits for its end: the exit code, or the signal as a negative number.
-  func end(within limit: Duration = .seconds(60)) async throws -> Int32 {
+  func end(within limit: Duration = patience) async throws -> Int32 {
     try await until("\(process.executableURL?.lastPathComponent ?? "") ends", within: limit) {
       !process.isRunning
     }
@@ -60,10 +60,13 @@ final class Program {
   var text: String { (try? String(contentsOfFile: output, encoding: .utf8)) ?? "" }
 }
 
+/// Longer than anything takes on a machine that has much else to do.
+let patience = Duration.seconds(300)
+
 /// Waits until `condition` holds; a test that waits in vain fails. Time in which the test itself
 /// does not get on, for the whole machine stands still, does not count.
 func until(
-  _ what: String, within limit: Duration = .seconds(60),
+  _ what: String, within limit: Duration = patience,
   _ condition: () async throws -> Bool
 ) async throws {
   var waited = Duration.zero

@@ -6,7 +6,7 @@ import Testing
 /// nothing else.
 @Suite(
   .enabled(if: Disk.canMount, "only root can mount a file system to be filled"),
-  .timeLimit(.minutes(5)))
+  .timeLimit(.minutes(10)))
 struct TroubleTests {
   @Test(arguments: Trouble.allCases)
   func nothingIsLostAndBitsStayTheSame(trouble: Trouble) async throws {
@@ -17,12 +17,12 @@ struct TroubleTests {
     let daemon = try await desk.startDaemon()
     let training = try await desk.submit(
       TinyTraining.job("disturbed", images, steps: TinyTraining.steps))
-    try await until("there are checkpoints") { desk.checkpoint(of: training) > 20 }
-    let worker = try #require(desk.worker(of: training))
+    let worker = try await desk.stopWorker(of: training, behind: 20)
 
     daemon.send(SIGSTOP)
     try desk.drop("dropped.json", TinyTraining.job("dropped", images, steps: 8))
     try begin(trouble, disk, daemon: daemon.processID, worker: worker)
+    kill(worker, SIGCONT)
     daemon.send(SIGCONT)
     try await until("the worker of job \(training) has ended") {
       try hold(trouble, disk)

@@ -113,7 +113,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func onlyFilesAndFoldersAreOpened() throws {
+  @Test(.timeLimit(.minutes(10))) func onlyFilesAndFoldersAreOpened() throws {
     try #require(unsafe mkfifo(folder("pipe"), 0o666) == 0)
     for access in [access, .ofThisProcess] {
       #expect(

@@ -165,9 +165,10 @@ final class TestDaemon: Sendable {
 /// O_DIRECT, which makes pipe2(2) a pipe of packets.
 private let packetPipe: Int32 = 0o40000
 
-/// Waits until `condition` holds; a test that waits in vain fails.
+/// Waits until `condition` holds; a test that waits in vain fails, but not before anything would have
+/// happened on a machine that has much else to do.
 func until(_ what: String, _ condition: () throws -> Bool) async throws {
-  for _ in 0..<6000 {
+  for _ in 0..<60_000 {
     if try condition() { return }
     try await Task.sleep(for: .milliseconds(5))
   }

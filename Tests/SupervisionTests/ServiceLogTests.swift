@@ -61,7 +61,7 @@ import Testing
 }
 
 /// What the daemon writes into the journal, and what its catalogue says of it.
-@Suite(.timeLimit(.minutes(2))) struct JournalTests {
+@Suite(.timeLimit(.minutes(10))) struct JournalTests {
   private let catalogue: [String: Substring]
 
   init() throws {

@@ -7,7 +7,7 @@ import Testing
 @testable import Supervision
 
 /// A daemon that is measured.
-@Suite(.timeLimit(.minutes(2))) struct SupervisorMetricsTests {
+@Suite(.timeLimit(.minutes(10))) struct SupervisorMetricsTests {
   private let spool: TestSpool
   private var file: String { spool.root + "/ddpmd.prom" }
   private var socket: String { spool.root + "/metrics" }

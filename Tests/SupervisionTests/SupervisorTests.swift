@@ -7,7 +7,7 @@ import Testing
 @testable import Supervision
 
 /// The real supervisor with real processes, on a real spool.
-@Suite(.timeLimit(.minutes(3))) struct SupervisorTests {
+@Suite(.timeLimit(.minutes(10))) struct SupervisorTests {
   @Test func aJobRunsToItsEnd() async throws {
     let spool = try TestSpool(
       worker: #"""

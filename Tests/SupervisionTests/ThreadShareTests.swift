@@ -5,7 +5,7 @@ import Testing
 @testable import Supervision
 
 /// Jobs that run at the same time share the processors.
-@Suite(.timeLimit(.minutes(2))) struct ThreadShareTests {
+@Suite(.timeLimit(.minutes(10))) struct ThreadShareTests {
   @Test(
     arguments: [
       ([nil], 8, [8]), ([nil, nil], 8, [4, 4]), ([nil, nil, nil], 8, [3, 3, 2]),

@@ -98,6 +98,18 @@ final class Invocation {
     try process.run()
   }
 
+  /// Waits until it says `words` on standard error: whether it does before it ends. What it said until
+  /// then is no part of what `end` returns.
+  func says(_ words: String) -> Bool {
+    var text = Data()
+    while true {
+      let more = errors.fileHandleForReading.availableData
+      text += more
+      if String(decoding: text, as: UTF8.self).contains(words) { return true }
+      if more.isEmpty { return false }
+    }
+  }
+
   func interrupt() { process.interrupt() }
 
   func end() throws -> (output: String, errors: String, code: Int32) {

@@ -9,7 +9,7 @@ import Training
 @testable import ddpmctl
 
 /// The real program on a real spool, with and without a daemon.
-@Suite(.timeLimit(.minutes(3))) struct CommandLineTests {
+@Suite(.timeLimit(.minutes(10))) struct CommandLineTests {
   private let bench: Bench
 
   init() throws { bench = try Bench() }

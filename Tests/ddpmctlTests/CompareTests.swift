@@ -37,7 +37,7 @@ import Testing
 }
 
 /// The real program.
-@Suite(.timeLimit(.minutes(3))) struct CompareTests {
+@Suite(.timeLimit(.minutes(10))) struct CompareTests {
   private let bench: Bench
 
   init() throws { bench = try Bench() }

@@ -3,7 +3,7 @@ import Jobs
 import Testing
 
 /// The completions as the three shells show them in a real terminal.
-@Suite(.timeLimit(.minutes(3)), .enabled(if: TerminalSession.isPossible))
+@Suite(.timeLimit(.minutes(10)), .enabled(if: TerminalSession.isPossible))
 struct CompletionTests {
   enum Shell: String, CaseIterable {
     case bash, zsh, fish

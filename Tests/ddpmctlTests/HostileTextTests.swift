@@ -7,7 +7,7 @@ import Testing
 @testable import ddpmctl
 
 /// What stands in files that others wrote steers nobody's terminal and fakes no line.
-@Suite(.timeLimit(.minutes(2))) struct HostileTextTests {
+@Suite(.timeLimit(.minutes(10))) struct HostileTextTests {
   private static let hostile =
     "/srv/\u{1B}[31mX\u{1B}]0;title\u{7}\u{9B}2J\u{202E}\nNov 25 sshd[1]: Accepted root"
   private static let shown =

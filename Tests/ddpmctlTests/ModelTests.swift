@@ -9,7 +9,7 @@ import TensorFiles
 import Testing
 
 /// `ddpmctl model` on folders as they are and as they should not be.
-@Suite(.timeLimit(.minutes(3))) struct ModelTests {
+@Suite(.timeLimit(.minutes(10))) struct ModelTests {
   private let bench: Bench
   private let folder: String
   private var weights: String { folder + "/unet/diffusion_pytorch_model.safetensors" }

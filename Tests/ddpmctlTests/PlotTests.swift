@@ -182,7 +182,7 @@ func coloursAreAsTheEnvironmentAsks(
 }
 
 /// The real program on jobs with a record.
-@Suite(.timeLimit(.minutes(3))) struct PlotCommandTests {
+@Suite(.timeLimit(.minutes(10))) struct PlotCommandTests {
   private let bench: Bench
 
   init() throws { bench = try Bench() }

@@ -44,7 +44,7 @@ import Testing
 }
 
 /// The pages themselves; a browser looks at them in `make test-report`.
-@Suite(.timeLimit(.minutes(3))) struct ReportTests {
+@Suite(.timeLimit(.minutes(10))) struct ReportTests {
   private let bench: Bench
 
   init() throws { bench = try Bench() }

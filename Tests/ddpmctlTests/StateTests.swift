@@ -6,7 +6,7 @@ import StrictJSON
 import Testing
 
 /// What the real program says of jobs and of the daemon, to people and to scripts.
-@Suite(.timeLimit(.minutes(3))) struct StateTests {
+@Suite(.timeLimit(.minutes(10))) struct StateTests {
   private let bench: Bench
 
   init() throws { bench = try Bench() }
@@ -95,11 +95,9 @@ import Testing
     #expect(try ddpmctl("results", "a").errors.contains(words))
     #expect(try ddpmctl("list").output.hasSuffix("  no space; tries again at \(time)\n"))
     let watching = try bench.start("watch", "a")
-    usleep(300_000)
+    #expect(watching.says("sample a (job 1): no space; tries again at \(time)\n"))
     watching.interrupt()
-    #expect(
-      try watching.end().errors.contains(
-        "sample a (job 1): no space; tries again at \(time)"))
+    #expect(try watching.end().code == 130)
   }
 
   @Test func everyJobThatWaitsSaysWhy() throws {

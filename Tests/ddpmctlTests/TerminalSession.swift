@@ -59,7 +59,7 @@ final class TerminalSession {
   @discardableResult
   func screen(hasEscapes: Bool = false, where isRight: (String) -> Bool) async throws -> String {
     var screen = ""
-    for _ in 0..<200 {
+    for _ in 0..<3000 {
       screen = try tmux(
         hasEscapes
           ? ["capture-pane", "-p", "-e", "-t", "test"] : ["capture-pane", "-p", "-t", "test"])

@@ -5,7 +5,7 @@ import Spool
 import Testing
 
 /// What ddpmctl shows in terminals: the real program in tmux.
-@Suite(.timeLimit(.minutes(3)), .enabled(if: TerminalSession.isPossible))
+@Suite(.timeLimit(.minutes(10)), .enabled(if: TerminalSession.isPossible))
 struct TerminalViewTests {
   private let bench: Bench
 

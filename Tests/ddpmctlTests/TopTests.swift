@@ -108,7 +108,7 @@ import Testing
   }
 }
 
-@Suite(.timeLimit(.minutes(3)), .enabled(if: TerminalSession.isPossible))
+@Suite(.timeLimit(.minutes(10)), .enabled(if: TerminalSession.isPossible))
 struct TopCommandTests {
   private let bench: Bench
 
