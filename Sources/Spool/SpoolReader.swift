@@ -44,24 +44,65 @@ public struct SpoolReader: Sendable {
   public func jobs<Result>(
     in states: Set<JobState>, _ transform: (Job) -> Result
   ) throws(SystemError) -> [Result] {
-    // One look at every state rather than one at each for every job.
-    var seen: [Int: JobState] = [:]
-    for state in JobState.allCases {
-      for id in try queue.ids(in: state) { seen[id] = state }
-    }
     var results: [Result] = []
-    for id in try ids() {
-      let state = seen[id]
-      if let state, !states.contains(state) { continue }
-      // It has moved since, if it is not there.
-      let entry = try state.flatMap { state throws(SystemError) in try queue.entry(id, in: state) }
-      if let state, let entry {
-        results.append(transform(try job(state, entry)))
-      } else if let job = try job(id), states.contains(job.state) {
+    for (id, state) in try seen(in: states).sorted(by: { $0.key < $1.key }) {
+      if let job = try job(id, lastSeenIn: state), states.contains(job.state) {
         results.append(transform(job))
       }
     }
     return results
+  }
+
+  /// What `transform` makes of jobs in one of `states`, by rising number: of all that are not over, and
+  /// of the others of so many that ended last. A job of which it makes nothing is passed over.
+  ///
+  /// Of those that are over no more are read than it takes; `unread` says how many were not.
+  public func jobs<Result>(
+    in states: Set<JobState>, ended limit: Int, _ transform: (Job) -> Result?
+  ) throws(SystemError) -> (jobs: [Result], unread: Int) {
+    var results: [(id: Int, result: Result)] = []
+    func take(_ id: Int, _ state: JobState) throws(SystemError) {
+      guard let job = try job(id, lastSeenIn: state), states.contains(job.state),
+        let result = transform(job)
+      else { return }
+      results.append((id, result))
+    }
+    let seen = try seen(in: states)
+    for (id, state) in seen where !state.isFinal { try take(id, state) }
+    let ended = try byEnd(seen.filter { $0.value.isFinal })
+    let goal = results.count + limit
+    var unread = ended.count
+    for (id, state) in ended where results.count < goal {
+      try take(id, state)
+      unread -= 1
+    }
+    return (results.sorted { $0.id < $1.id }.map(\.result), unread)
+  }
+
+  /// The states in which jobs were seen, of those in one of `states`.
+  private func seen(in states: Set<JobState>) throws(SystemError) -> [Int: JobState] {
+    // A job that moves meanwhile may be missed in both its places. Looked at twice are the states from
+    // which and to which jobs move by themselves; of one that has ended the end is seen between.
+    let (over, others) = (
+      JobState.allCases.filter(\.isFinal), JobState.allCases.filter { !$0.isFinal }
+    )
+    var seen: [Int: JobState] = [:]
+    for state in others + over + others where states.contains(state) {
+      for id in try queue.ids(in: state) { seen[id] = state }
+    }
+    return seen
+  }
+
+  /// Jobs that are over, the one that ended last first: by the last change of their entries, so that
+  /// none is read.
+  private func byEnd(
+    _ jobs: [Int: JobState]
+  ) throws(SystemError) -> [(id: Int, state: JobState)] {
+    let ends = jobs.map { id, state in
+      let time = try? FileStatus(ofLink: layout.queueEntry(id, state)).modified
+      return (end: (time?.seconds ?? 0, time?.nanoseconds ?? 0, id), state: state)
+    }
+    return ends.sorted { $0.end > $1.end }.map { ($0.end.2, $0.state) }
   }
 
   /// How many jobs are in `state`.
@@ -76,7 +117,15 @@ public struct SpoolReader: Sendable {
 
   /// The job numbered `id`; nil if there is none.
   public func job(_ id: Int) throws(SystemError) -> Job? {
-    guard let (state, entry) = try queue.find(id) else { return nil }
+    guard try Directory.exists(layout.jobDirectory(id).path),
+      let (state, entry) = try queue.find(id)
+    else { return nil }
+    return try job(state, entry)
+  }
+
+  /// The job numbered `id`, which was in `state` a moment ago.
+  private func job(_ id: Int, lastSeenIn state: JobState) throws(SystemError) -> Job? {
+    guard let entry = try queue.entry(id, in: state) else { return try job(id) }
     return try job(state, entry)
   }
 

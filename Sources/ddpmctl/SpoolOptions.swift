@@ -104,8 +104,10 @@ struct SpoolOptions: ParsableArguments {
   }
 
   /// The same for many jobs, for which the daemon is asked after once.
-  func viewer() -> (SpoolReader.Job) -> JobView {
-    let (isServed, isPaused) = (hasDaemon, isPaused)
+  ///
+  /// - isServed: Whether there is a daemon, where that is known.
+  func viewer(isServed: Bool? = nil) -> (SpoolReader.Job) -> JobView {
+    let (isServed, isPaused) = (isServed ?? hasDaemon, isPaused)
     return { JobView($0, in: layout, isServed: isServed, isPaused: isPaused) }
   }
 

@@ -2,6 +2,7 @@ import DurableIO
 import Glibc
 import Jobs
 import StrictJSON
+import Synchronization
 import Testing
 
 @testable import Spool
@@ -27,6 +28,60 @@ import Testing
     #expect(try spool.reader.jobs(.number(4)).isEmpty)
     #expect(try spool.reader.jobs(.name("c")).isEmpty)
     #expect(try spool.reader.events(of: 1).map(\.kind) == [.admitted])
+  }
+
+  /// Wherever in a look at the queue a job moves: it is found where it was, or where it is.
+  @Test func aJobThatMovesMeanwhileIsFound() throws {
+    let moves: [(JobState, JobState)] = [
+      (.queued, .running), (.running, .queued), (.running, .done), (.deferred, .queued),
+      (.held, .queued), (.failed, .queued), (.queued, .cancelled),
+    ]
+    for (old, new) in moves {
+      var listing = 0
+      while true {
+        let spool = try TestSpool(onDisk: false)
+        try spool.queue.add(QueueEntry(id: 1), to: old, of: spool)
+        let disturbance = MoveAtListing(listing, spool.queue, old, new)
+        let jobs = try Syscalls.$fileSystem.withValue(disturbance) {
+          try spool.reader.jobs().map(\.id)
+        }
+        #expect(jobs == [1], "\(old) to \(new) at listing \(listing)")
+        if !disturbance.hasHappened { break }
+        listing += 1
+      }
+      #expect(listing > JobState.allCases.count)
+    }
+  }
+
+  @Test func ofTheJobsThatAreOverOnlyThoseThatAreWantedAreRead() throws {
+    let spool = try TestSpool()
+    for index in 1...6 { try spool.drop("\(index).json", jobFile("job-\(index)")) }
+    try spool.startDaemon()
+    for (id, end) in [(1, 50), (2, 20), (3, 40), (4, 30)] {
+      try spool.queue.move(id, from: .queued, to: id == 3 ? .failed : .done)
+      let entry = spool.layout.queueEntry(id, id == 3 ? .failed : .done)
+      var times = [timespec(tv_sec: end, tv_nsec: 0), timespec(tv_sec: end, tv_nsec: 0)]
+      #expect(unsafe utimensat(AT_FDCWD, entry, &times, 0) == 0)
+    }
+    func latest(
+      _ limit: Int, in states: Set<JobState> = Set(JobState.allCases), without id: Int? = nil
+    ) throws -> (jobs: [Int], unread: Int, files: Int) {
+      let record = RecordingFileSystem()
+      let (jobs, unread) = try Syscalls.$fileSystem.withValue(record) {
+        try spool.reader.jobs(in: states, ended: limit) { $0.id == id ? nil : $0.id }
+      }
+      let files = record.events.count { event in
+        if case .call(let call, _) = event { call.path.hasSuffix("/job.json") } else { false }
+      }
+      return (jobs, unread, files)
+    }
+    // A file is opened, examined and read.
+    let perFile = try latest(1, in: [.failed]).files
+    #expect(try latest(2) == ([1, 3, 5, 6], 2, 4 * perFile))
+    #expect(try latest(2, without: 3) == ([1, 4, 5, 6], 1, 5 * perFile))
+    #expect(try latest(2, in: [.done]) == ([1, 4], 1, 2 * perFile))
+    #expect(try latest(9) == ([1, 2, 3, 4, 5, 6], 0, 6 * perFile))
+    #expect(try latest(0) == ([5, 6], 4, 2 * perFile))
   }
 
   @Test func showsAJobWhoseFilesItCannotRead() throws {
@@ -83,5 +138,36 @@ import Testing
     try layout.createDirectories()
     #expect(try FileStatus(ofLink: layout.drop).permissions == 0o1730)
     #expect(try FileStatus(ofLink: layout.receipts).kind == .directory)
+  }
+}
+
+/// Moves job 1 when a directory is listed for the so-manieth time.
+private final class MoveAtListing: FileSystem {
+  private let queue: JobQueue
+  private let (old, new): (JobState, JobState)
+  private let listingsLeft: Mutex<Int>
+
+  init(_ listing: Int, _ queue: JobQueue, _ old: JobState, _ new: JobState) {
+    listingsLeft = Mutex(listing)
+    (self.queue, self.old, self.new) = (queue, old, new)
+  }
+
+  var hasHappened: Bool { listingsLeft.withLock { $0 < 0 } }
+
+  func perform(_ call: FileCall, _ kernel: () -> Int) -> Int {
+    let isDue =
+      call.operation == "list"
+      && listingsLeft.withLock { left in
+        left -= 1
+        return left == -1
+      }
+    if isDue { try? Syscalls.$fileSystem.withValue(nil) { try queue.move(1, from: old, to: new) } }
+    return kernel()
+  }
+
+  func write(
+    _ call: FileCall, _ bytes: UnsafeRawBufferPointer, _ kernel: (UnsafeRawBufferPointer) -> Int
+  ) -> Int {
+    unsafe kernel(bytes)
   }
 }

@@ -52,7 +52,7 @@ struct CompletionTests {
     ("ddpmctl submit ", ["job.json", "lib/", "spool/"], nil),
     ("ddpmctl model show ", ["done-c", "3", "lib/", "spool/"], nil),
     ("ddpmctl list --state ca", [], "ddpmctl list --state cancelled"),
-    ("ddpmctl purge --state ", ["done", "failed", "cancelled"], nil),
+    ("ddpmctl purge --state ", ["done", "failed", "cancelled", "timed-out"], nil),
     ("ddpmctl plot --metric l", ["loss", "learning-rate"], nil),
     ("ddpmctl plot --format k", [], "ddpmctl plot --format kitty"),
     ("ddpmctl ca", [], "ddpmctl cancel"),

@@ -1,40 +1,52 @@
 import ArgumentParser
 import DurableIO
+import Glibc
 import Jobs
 import Spool
 import StrictJSON
 
 struct List: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "List jobs.")
+  static let configuration = CommandConfiguration(
+    abstract: "List jobs: what waits and runs, and what ended last.",
+    discussion: """
+      Of the jobs that are over the \(endedShown) that ended last are listed, unless jobs are named, \
+      or with --all or --json; what is left out is said on standard error.
+      """)
+
+  /// So many of the jobs that are over are listed unless more are asked for.
+  private static let endedShown = 20
 
   @OptionGroup var spool: SpoolOptions
 
   @Option(
     help: ArgumentHelp(
-      "Only jobs in this state: \(JobState.allCases.map(\.rawValue).joined(separator: ", ")). "
-        + "May be repeated.", valueName: "state"),
-    completion: .choice(of: JobState.self), transform: choice)
-  var state: [JobState] = []
+      "Only jobs in this state: \(StateChoice.allCases.words); those that timed out are also among "
+        + "the failed ones. May be repeated.", valueName: "state"),
+    completion: .choice(of: StateChoice.self), transform: choice)
+  var state: [StateChoice] = []
 
   @Option(
     help: ArgumentHelp("Only jobs of this user, a name or number.", valueName: "user"),
-    transform: userNumber)
-  var user: UInt32?
+    transform: User.init)
+  var user: User?
 
-  @Flag(help: "Print JSON: an array with one object a job.")
+  @Flag(help: "List also all jobs that are over.")
+  var all = false
+
+  @Flag(help: "Print JSON: an array with one object a job, also for all that are over.")
   var json = false
 
   @Argument(
-    help: "Only these: jobs' numbers, names, or ranges of numbers as 17-19. Default: all.",
+    help: "Only these: jobs' numbers, names, or ranges of numbers as 17-19.",
     completion: .jobs(), transform: jobSelection)
   var jobs: [JobSelection] = []
 
   func run() throws {
     try spool.requireSpool()
     if json {
-      return print(JSONValue.array(try collect(\.json)).serialized(pretty: true))
+      return print(JSONValue.array(try collect(\.json).jobs).serialized(pretty: true))
     }
-    let jobRows = try collect { (cells: row($0), color: $0.color) }
+    let (jobRows, unread) = try collect(ended: all ? nil : Self.endedShown, Row.init)
     if jobRows.isEmpty {
       let isOfAll = state.isEmpty && user == nil && jobs.isEmpty
       say(
@@ -44,45 +56,93 @@ struct List: ParsableCommand {
             ? "no job is \(state.map(\.rawValue).joined(separator: " or "))"
             : "no job is of that kind")
     } else {
-      let titles = ["JOB", "NAME", "KIND", "STATE", "PRIORITY", "PROGRESS", "AGE", "REASON"]
-      var rows = [titles] + jobRows.map(\.cells)
-      if !jobRows.contains(where: { $0.cells[4] != "0" }) {
-        for index in rows.indices { rows[index].remove(at: 4) }
-      }
-      // A row stays on its line where somebody looks at it; 'show' says the rest.
-      let width = Terminal.output.isInteractive ? Terminal.output.width : .max
-      for (line, color) in zip(table(rows).split(separator: "\n"), [nil] + jobRows.map(\.color)) {
-        let cut = line.count > width ? line.prefix(width - 3) + "..." : line
-        print(String(cut), color: color)
-      }
+      show(jobRows)
+    }
+    if unread > 0 {
+      // Of those that were not read it is not known whose they are.
+      let isCounted = user == nil && !state.contains(where: \.isPart)
+      let what = isCounted ? "\(unread) job\(unread == 1 ? "" : "s")" : "jobs"
+      say("\(what) that ended earlier are not listed; list them with: \(commandForAll)")
     }
   }
 
-  /// What `form` makes of each of the jobs that are meant, by rising number.
-  private func collect<Form>(_ form: (JobView) -> Form) throws -> [Form] {
-    let states = Set(state.isEmpty ? JobState.allCases : state)
+  /// This command, for all jobs.
+  private var commandForAll: String {
+    let filters =
+      state.map { " --state \($0.rawValue)" } + (user.map { [" --user \(quoted($0.name))"] } ?? [])
+    return spool.command("list --all" + filters.joined())
+  }
+
+  private func show(_ jobRows: [Row]) {
+    let titles = ["JOB", "NAME", "KIND", "STATE", "PRIORITY", "PROGRESS", "AGE", "REASON"]
+    var rows = [titles] + jobRows.map(\.cells)
+    if !jobRows.contains(where: \.hasPriority) {
+      for index in rows.indices { rows[index].remove(at: 4) }
+    }
+    // A row stays on its line where somebody looks at it; 'show' says the rest.
+    let width = Terminal.output.isInteractive ? Terminal.output.width : .max
+    for (line, color) in zip(table(rows).split(separator: "\n"), [nil] + jobRows.map(\.color)) {
+      let cut = line.count > width ? line.prefix(width - 3) + "..." : line
+      print(String(cut), color: color)
+    }
+    // What is said next is to stand below.
+    fflush(nil)
+  }
+
+  /// What `form` makes of each of the jobs that are meant, by rising number; how many of those that are
+  /// over were not looked at.
+  ///
+  /// - limit: So many of those that are over are enough.
+  private func collect<Form>(
+    ended limit: Int? = nil, _ form: (JobView) -> Form
+  ) throws -> (jobs: [Form], unread: Int) {
     let view = spool.viewer()
     func formed(_ job: SpoolReader.Job) -> Form? {
-      user != nil && job.envelope?.submitter != user ? nil : form(view(job))
+      guard state.includes(job), user == nil || job.envelope?.submitter == user?.number else {
+        return nil
+      }
+      return form(view(job))
     }
     if jobs.isEmpty {
-      return try attempt { try spool.reader.jobs(in: states, formed) }.compactMap(\.self)
+      return try attempt {
+        guard let limit else {
+          return (try spool.reader.jobs(in: state.states, formed).compactMap(\.self), 0)
+        }
+        return try spool.reader.jobs(in: state.states, ended: limit, formed)
+      }
     }
     var chosen: [Int: SpoolReader.Job] = [:]
     for selection in jobs {
       for job in try spool.allJobs(selection) { chosen[job.id] = job }
     }
-    return chosen.values.filter { states.contains($0.state) }.sorted { $0.id < $1.id }
-      .compactMap(formed)
+    return (chosen.values.sorted { $0.id < $1.id }.compactMap(formed), 0)
   }
 
-  private func row(_ view: JobView) -> [String] {
-    [
-      "\(view.id)", view.listName, view.kind, view.stateText,
-      "\(view.job.entry.priority)", view.progressText,
-      view.job.envelope.map { ageText($0.submitted) } ?? "?",
-      view.explanation ?? "",
-    ]
+  /// A job in the table.
+  private struct Row {
+    let cells: [String]
+    let color: Int?
+    /// Whether its priority means something.
+    let hasPriority: Bool
+
+    init(_ view: JobView) {
+      cells = [
+        "\(view.id)", view.listName, view.kind, view.stateText,
+        "\(view.job.entry.priority)", view.progressText,
+        view.job.envelope.map { ageText($0.submitted) } ?? "?",
+        view.explanation ?? "",
+      ]
+      color = view.color
+      hasPriority = view.job.entry.priority != 0 && !view.job.state.isFinal
+    }
+  }
+
+  /// A user as the command line has it.
+  struct User {
+    let name: String
+    let number: UInt32
+
+    init(_ name: String) throws { (self.name, number) = (name, try userNumber(name)) }
   }
 }
 

@@ -50,9 +50,9 @@ struct Purge: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Only those in this state: done, failed, cancelled. May be repeated.", valueName: "state"),
-    completion: .list(JobState.final.map(\.rawValue)), transform: choice)
-  var state: [JobState] = []
+      "Only those in this state: \(StateChoice.final.words). May be repeated.", valueName: "state"),
+    completion: .list(StateChoice.final.map(\.rawValue)), transform: finalState)
+  var state: [StateChoice] = []
 
   @Flag(help: "Only say which.")
   var dryRun = false
@@ -67,9 +67,8 @@ struct Purge: ParsableCommand {
   func run() throws {
     try spool.requireSpool()
     let user = geteuid()
-    let jobs = try attempt { try spool.reader.jobs() }.filter { job in
-      job.state.isFinal && (state.isEmpty || state.contains(job.state))
-        && (user == 0 || job.envelope?.submitter == user)
+    let jobs = try attempt { try spool.reader.jobs(in: Set(JobState.final)) }.filter { job in
+      state.includes(job) && (user == 0 || job.envelope?.submitter == user)
     }
     let now = Timestamp.now().milliseconds
     let due = jobs.dropLast(keep ?? 0).filter { job in

@@ -16,13 +16,11 @@ struct Status: ParsableCommand {
   func run() throws {
     try spool.requireSpool()
     let daemon = try attempt { try spool.reader.daemon() }
-    let problem = try attempt { try spool.reader.daemonProblem() }
+    // A daemon that dies meanwhile is not there in one line and gone in the next.
+    let problem = try attempt { try daemon == nil ? nil : spool.reader.daemonProblem() }
     let pause = try attempt { try spool.reader.pause() }
-    let shown = JobState.allCases.filter { !$0.isFinal || $0 == .failed }
-    let jobs = try attempt { try spool.reader.jobs(in: Set(shown), spool.viewer()) }
-    let running = jobs.filter { $0.job.state == .running }
-    let waiting = jobs.filter { $0.job.state != .running && !$0.job.state.isFinal }
-    let failed = jobs.filter { $0.job.state == .failed }
+    let viewer = spool.viewer(isServed: daemon != nil)
+    let running = try attempt { try spool.reader.jobs(in: [.running], viewer) }
     let counts = try attempt {
       try JobState.allCases.map { state in
         (state: state, count: try spool.reader.count(in: state))
@@ -58,8 +56,7 @@ struct Status: ParsableCommand {
       let text = "  \(view.title): \(view.isInterrupted ? view.stateAndReason : progress)"
       print(text, color: view.color)
     }
-    // What failed last explains itself; what failed long ago is in the list.
-    for view in waiting.filter({ $0.reason != nil }) + failed.suffix(3) {
+    for view in try noteworthy(viewer) {
       print("  \(view.title): \(view.stateAndReason)", color: view.color)
     }
     let summary = counts.filter { $0.count > 0 }.map { state, count in
@@ -71,6 +68,21 @@ struct Status: ParsableCommand {
     }
     if refused > 0 {
       print("refused files: \(refused), each with its reason, in \(spool.layout.rejected)")
+    }
+  }
+  /// The first jobs of those that wait, as far as there is something to say of them, and those that
+  /// failed last: the list has the others, and they are not read.
+  private func noteworthy(_ viewer: (SpoolReader.Job) -> JobView) throws -> [JobView] {
+    try attempt {
+      let queue = JobQueue(spool.layout)
+      let ids = try [.deferred, .held, .queued].flatMap { (state: JobState) in
+        try queue.ids(in: state).prefix(10)
+      }
+      let waiting = try ids.sorted().compactMap { try spool.reader.job($0).map(viewer) }
+      let failed = try spool.reader.jobs(in: [.failed], ended: 3, viewer).jobs
+      return waiting.filter { view in
+        view.reason != nil && view.job.state != .running && !view.job.state.isFinal
+      } + failed
     }
   }
 }
