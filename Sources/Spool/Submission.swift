@@ -8,7 +8,8 @@ import StrictJSON
 /// Works while the daemon is down: the file then waits in `drop/`. No privilege is needed but
 /// writing into `drop/`.
 public enum Submission {
-  /// Names one submission: 32 hexadecimal digits, drawn at random.
+  /// Names one submission: 32 hexadecimal digits, first the time, the others drawn at random.
+  /// So what is submitted within one tick of the kernel's clock is in order by its name.
   public struct Token: Hashable, Sendable, CustomStringConvertible {
     /// The digits.
     public let description: String
@@ -34,8 +35,12 @@ public enum Submission {
     }
 
     static func random(isCommand: Bool) -> Token {
-      let digits = (0..<32).map { _ in String(Int.random(in: 0..<16), radix: 16) }
-      guard var token = Token(digits.joined()) else { preconditionFailure("32 digits are a token") }
+      // As many digits whatever the time.
+      let time = String(1 << 52 + ReloadReport.now(), radix: 16)
+      let digits = (time.count..<32).map { _ in String(Int.random(in: 0..<16), radix: 16) }
+      guard var token = Token(time + digits.joined()) else {
+        preconditionFailure("32 digits are a token")
+      }
       token.isCommand = isCommand
       return token
     }

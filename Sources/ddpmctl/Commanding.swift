@@ -17,23 +17,24 @@ extension SpoolOptions {
     unless objection: (JobView) -> Objection? = { _ in nil }, outcome: (JobView) -> String
   ) throws {
     let interrupt = Interrupt()
-    var refusals: [Refusal] = []
+    var troubles = Troubles()
     // All are looked up before any is commanded; what is impossible for one does not keep others.
     let views = try jobs.flatMap {
       try self.jobs(
-        $0, preferring: candidate, unless: objection, refuse: { refusals.append($0) })
+        $0, preferring: candidate, unless: objection, refuse: { troubles.add($0) })
     }
     // The daemon takes in many commands as fast as one.
     let given = try views.map { ($0, try submit(.job($0.id, command))) }
+    var waited = 0
     for (view, token) in given {
       do {
-        _ = try decision(on: token, what: what, interrupt)
+        _ = try decision(on: token, what: what, interrupt, waited: &waited)
         say(outcome(view))
-      } catch let error as Refusal {
-        refusals.append(error)
+      } catch let refusal as Refusal {
+        troubles.add(refusal)
+        if troubles.wereInterrupted { break }
       }
     }
-    for refusal in refusals.dropLast() { say(refusal.message) }
-    if let refusal = refusals.last { throw refusal }
+    try troubles.end()
   }
 }

@@ -54,3 +54,35 @@ struct Refusal: Error {
     self.code = code
   }
 }
+
+/// What of several things that were asked for could not be done: each is said, and the worst decides how
+/// ddpmctl ends.
+struct Troubles {
+  private var messages: [String] = []
+  private var code: ExitCode?
+
+  /// From the worst to what is least bad.
+  private static let ranks = [
+    Exit.interrupted, Exit.wrongFile, Exit.undecided, Exit.failed, Exit.cancelled,
+  ]
+
+  /// Whether Ctrl-C is among them.
+  var wereInterrupted: Bool { code == Exit.interrupted }
+
+  /// - place: What the message begins with.
+  mutating func add(_ refusal: Refusal, _ place: String = "") {
+    messages.append(place + refusal.message)
+    add(refusal.code)
+  }
+
+  mutating func add(_ new: ExitCode) {
+    code = Self.ranks.first { $0 == code || $0 == new } ?? new
+  }
+
+  /// Throws: all of it, if there is any.
+  func end() throws {
+    guard let code else { return }
+    if messages.isEmpty { throw code }
+    throw Refusal(messages.joined(separator: "\n"), code)
+  }
+}

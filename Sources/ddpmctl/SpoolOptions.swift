@@ -51,18 +51,18 @@ struct SpoolOptions: ParsableArguments {
   }
 
   /// Hands the content of a job file to the daemon.
-  func submit(_ file: [UInt8]) throws -> Submission.Token {
+  func submit(_ file: [UInt8]) throws(Refusal) -> Submission.Token {
     try submitting { () throws(SystemError) in try Submission.submit(file, to: layout) }
   }
 
   /// Hands a command to the daemon.
-  func submit(_ command: Command) throws -> Submission.Token {
+  func submit(_ command: Command) throws(Refusal) -> Submission.Token {
     try submitting { () throws(SystemError) in try Submission.submit(command, to: layout) }
   }
 
   private func submitting(
     _ submit: () throws(SystemError) -> Submission.Token
-  ) throws -> Submission.Token {
+  ) throws(Refusal) -> Submission.Token {
     do {
       return try submit()
     } catch {

@@ -101,4 +101,12 @@ import Testing
     #expect(plan.calls.last?.operation == "sync the file system of")
     #expect(try spool.names(spool.layout.drop).count == 2)
   }
+
+  /// Within a tick of the kernel's clock the names decide.
+  @Test func namesAreInTheOrderOfSubmission() throws {
+    let spool = try TestSpool(onDisk: false)
+    let tokens = try (0..<200).map { _ in try Submission.submit([], to: spool.layout) }
+    #expect(tokens.map(\.fileName) == tokens.map(\.fileName).sorted())
+    #expect(Set(tokens.map { $0.description.suffix(18) }).count == 200)
+  }
 }

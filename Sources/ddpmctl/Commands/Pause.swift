@@ -61,6 +61,7 @@ extension SpoolOptions {
   fileprivate func give(_ command: QueueCommand, _ interrupt: Interrupt) throws {
     try requireSpool()
     let token = try submit(.queue(command))
-    _ = try decision(on: token, what: "\(command)", interrupt)
+    var waited = 0
+    _ = try decision(on: token, what: "\(command)", interrupt, waited: &waited)
   }
 }

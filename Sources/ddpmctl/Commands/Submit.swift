@@ -5,59 +5,136 @@ import Spool
 
 struct Submit: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Submit a job file; print the job's number, or those of an array's jobs.",
+    abstract: "Submit job files; print the jobs' numbers, a line for each file.",
     discussion: """
-      The file is checked first. Relative paths in it are taken from its folder. A private spool \
-      (--root) that is not there yet is made. With --wait the exit code is the job's own outcome: 0 done, 1 failed, 2 cancelled. Ctrl-C while waiting \
-      leaves the job alone. Of an array it is that of the first job that is not done.
+      All files are checked before any is submitted, in their order. Relative paths in a file are \
+      taken from its folder. Of an array the numbers are printed as 17-19. A private spool (--root) \
+      that is not there yet is made. With --wait the exit code is the job's own outcome: 0 done, 1 \
+      failed, 2 cancelled. Ctrl-C while waiting leaves the jobs alone. Of an array the exit code is \
+      that of the first job that is not done; of several files it is the worst: 65 before 75, 1, 2 \
+      and 0.
       """)
 
   @OptionGroup var spool: SpoolOptions
 
-  @OptionGroup(title: "The job's place in the queue") var queue: QueueOptions
+  @OptionGroup(title: "The jobs' place in the queue") var queue: QueueOptions
 
-  @Flag(help: "Show the job's progress and end as it ends.")
+  @Flag(help: "Show the jobs' progress and end as they end.")
   var wait = false
 
-  @Argument(help: "The job file; - is standard input.", completion: .file(extensions: ["json"]))
-  var file: String
+  @Argument(help: "The job files; - is standard input.", completion: .file(extensions: ["json"]))
+  var files: [String]
+
+  func validate() throws {
+    if files.count > 1 && queue.key != nil {
+      throw ValidationError(
+        "--key names one submission; several files say it themselves, in $.queue.idempotency_key")
+    }
+  }
 
   func run() throws {
-    let file = try JobFile(file, changing: queue.applied)
-    let cost = try file.cost()
+    let files = try checkedFiles()
     try spool.createSpool()
-    if let warning = cost?.warning { say("warning: \(warning)") }
-    for sentence in file.missingFiles { say("warning: \(sentence)") }
-    if let (key, model) = file.model {
-      let jobs = try model.job.map { reference in
-        try attempt { try spool.reader.jobs(reference) }.map(spool.view)
-      }
-      if let jobs, let reference = model.job, let doubt = spool.doubt(about: reference, jobs) {
-        say("warning: \(key).job: \(doubt); the job fails unless that changes before it runs")
-      }
-      if let folder = model.folder ?? jobs.flatMap(resultsMeant),
-        let misfit = file.misfit(with: folder)
-      {
-        say("warning: \(misfit); the job fails unless its model changes before it runs")
+    for (index, file) in files.enumerated() {
+      for warning in try warnings(of: file, behind: files[..<index]) {
+        say("\(place(of: file))warning: \(warning)")
       }
     }
     for case .one(.name(let name)) in queue.after { try spool.sayWhichIsMeant(.name(name)) }
     let interrupt = Interrupt()
-    let token = try spool.submit(file.bytes)
-    if wait {
-      var follower = Follower(spool, interrupt)
-      let ids = try follower.admission(of: token)
-      Terminal.output.write("\(text(ids, isArray: file.array != nil))\n")
-      try follower.end(ofAll: ids)
-    } else {
-      let ids = try spool.decision(on: token, what: "job", interrupt)
-      print(text(ids, isArray: file.array != nil))
+    var troubles = Troubles()
+    let submitted = submit(files, &troubles)
+    var follower = Follower(spool, interrupt)
+    var jobs: [ClosedRange<Int>] = []
+    var waited = 0
+    for (file, token) in submitted where !troubles.wereInterrupted {
+      do {
+        let ids =
+          try wait
+          ? follower.admission(of: token)
+          : spool.decision(on: token, what: "job", interrupt, waited: &waited)
+        Terminal.output.write("\(text(ids, isArray: file.array != nil))\n")
+        jobs.append(ids)
+      } catch let refusal as Refusal {
+        troubles.add(refusal, place(of: file))
+      }
     }
+    for ids in jobs where wait && !troubles.wereInterrupted {
+      do {
+        try follower.end(ofAll: ids)
+      } catch let code as ExitCode {
+        troubles.add(code)
+      }
+    }
+    try troubles.end()
   }
+
+  /// Reads and checks all files.
+  ///
+  /// Throws: what is wrong with any of them.
+  private func checkedFiles() throws -> [JobFile] {
+    var troubles = Troubles()
+    var checked: [JobFile] = []
+    for path in files {
+      do {
+        let file = try JobFile(path, changing: queue.applied)
+        _ = try file.cost()
+        checked.append(file)
+      } catch let refusal as Refusal {
+        troubles.add(refusal)
+      }
+    }
+    try troubles.end()
+    return checked
+  }
+
+  /// Hands the files over, in their order, as far as the machine lets it.
+  private func submit(
+    _ files: [JobFile], _ troubles: inout Troubles
+  ) -> [(file: JobFile, token: Submission.Token)] {
+    var submitted: [(JobFile, Submission.Token)] = []
+    do {
+      for file in files { submitted.append((file, try spool.submit(file.bytes))) }
+    } catch {
+      let rest = files[submitted.count...].map(\.name).joined(separator: ", ")
+      troubles.add(error, self.files.count > 1 ? "not submitted: \(rest): " : "")
+    }
+    return submitted
+  }
+
+  /// What may keep the job of a file from running.
+  ///
+  /// - earlier: The files that are submitted before it.
+  private func warnings(of file: JobFile, behind earlier: ArraySlice<JobFile>) throws -> [String] {
+    var warnings = try [file.cost()?.warning].compactMap(\.self) + file.missingFiles
+    guard let (key, model) = file.model else { return warnings }
+    // The newest of that name is meant, which is there only when its file is submitted.
+    let isMadeHere = earlier.contains { model == .jobNamed($0.spec.name) && $0.spec.isTraining }
+    if isMadeHere { return warnings }
+    let jobs = try model.job.map { reference in
+      try attempt { try spool.reader.jobs(reference) }.map(spool.view)
+    }
+    if let jobs, let reference = model.job, let doubt = spool.doubt(about: reference, jobs) {
+      warnings.append("\(key).job: \(doubt); the job fails unless that changes before it runs")
+    }
+    if let folder = model.folder ?? jobs.flatMap(resultsMeant),
+      let misfit = file.misfit(with: folder)
+    {
+      warnings.append("\(misfit); the job fails unless its model changes before it runs")
+    }
+    return warnings
+  }
+
+  /// What a message about a file begins with, where there are several.
+  private func place(of file: JobFile) -> String { files.count > 1 ? "\(file.name): " : "" }
 
   private func text(_ ids: ClosedRange<Int>, isArray: Bool) -> String {
     isArray ? "\(ids.lowerBound)-\(ids.upperBound)" : "\(ids.lowerBound)"
   }
+}
+
+extension JobSpec {
+  fileprivate var isTraining: Bool { if case .train = work { true } else { false } }
 }
 
 extension SpoolOptions {
@@ -75,16 +152,20 @@ extension SpoolOptions {
   /// Waits a short while for the daemon's decision on a job or command; the numbers of
   /// the jobs.
   ///
+  /// - waited: Milliseconds that have been waited since the daemon has last decided on anything.
+  ///
   /// Throws: the exit code where it was refused, or not decided in time.
   func decision(
-    on token: Submission.Token, what: String, _ interrupt: Interrupt
+    on token: Submission.Token, what: String, _ interrupt: Interrupt, waited: inout Int
   ) throws -> ClosedRange<Int> {
     let file = layout.drop + "/" + token.fileName
     // Admission takes some milliseconds; half a minute is far longer than it ever takes. What is
     // counted is the time spent waiting, so that who is suspended meanwhile misses nothing.
-    var (waited, pause) = (0, 10)
-    while waited < 30_000 {
-      switch try outcome(of: token) {
+    var pause = 10
+    repeat {
+      let outcome = try outcome(of: token)
+      if outcome != .pending { waited = 0 }
+      switch outcome {
       case .accepted(let job): return job...job
       case .acceptedArray(let ids): return ids
       case .rejected(let reason):
@@ -96,7 +177,11 @@ extension SpoolOptions {
       if waited >= 1000, !hasDaemon {
         throw Refusal(
           "ddpmd is not running; the \(what) lies in \(file) and will be taken in when it starts: "
-            + startCommand, Exit.undecided)
+            + startCommand
+            + (token.isCommand
+              ? "; were it refused then, the reason would be in "
+                + layout.reason(ofRejected: token.fileName) : ""),
+          Exit.undecided)
       }
       if waited >= 1000, let problem = try attempt({ try reader.daemonProblem() }) {
         throw Refusal(
@@ -107,7 +192,7 @@ extension SpoolOptions {
       }
       waited += pause
       pause = min(pause * 2, 250)
-    }
+    } while waited < 30_000
     throw Refusal(
       "ddpmd has not taken the \(what) in yet; it lies in \(file). See: \(command("status"))",
       Exit.undecided)
