@@ -52,7 +52,9 @@ public struct SpoolLayout: Equatable, Sendable {
   /// How the name of the reason beside a file in `rejected` ends.
   static let reasonSuffix = ".reason"
   /// Why the file that is called `name` in `rejected` was refused.
-  public func reason(ofRejected name: String) -> String { "\(rejected)/\(name)\(Self.reasonSuffix)" }
+  public func reason(ofRejected name: String) -> String {
+    "\(rejected)/\(name)\(Self.reasonSuffix)"
+  }
   /// The entries of jobs that have left the queue for good.
   public var removing: String { state + "/removing" }
   /// The directory of all job directories.
