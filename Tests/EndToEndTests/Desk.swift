@@ -117,24 +117,29 @@ struct Desk {
     }
   }
 
-  /// Waits until the job has a checkpoint behind `step`, and some time longer, and stops the process
-  /// that works on it with SIGSTOP. A thread of its own looks: training goes on until the signal, and
-  /// those of the tests may be busy for as long as a small one takes.
+  /// Has the process that works on the job stopped, with SIGSTOP, some time after there is a
+  /// checkpoint behind `step`. Begin before the job can: a thread of its own looks, but the test's may
+  /// be busy for as long as a small training takes.
+  ///
+  /// - Returns: The stopped process.
   func stopWorker(
-    of job: Int, behind step: Int, after delay: Duration = .zero
-  ) async throws -> Int32 {
-    let worker: Int32? = await withCheckedContinuation { continuation in
-      Thread.detachNewThread {
-        let end = ContinuousClock.now + patience
-        while checkpoint(of: job) <= step, !isDone(job), .now < end { usleep(1000) }
-        usleep(UInt32(delay / .microseconds(1)))
-        let worker = self.worker(of: job)
-        if let worker { kill(worker, SIGSTOP) }
-        continuation.resume(returning: worker)
-      }
+    of job: Int, behind step: Int = 0, after delay: Duration = .zero
+  ) -> Task<Int32, any Error> {
+    let (stopped, continuation) = AsyncStream.makeStream(of: Int32.self)
+    Thread.detachNewThread {
+      defer { continuation.finish() }
+      let end = ContinuousClock.now + patience
+      while checkpoint(of: job) <= step, .now < end { usleep(1000) }
+      usleep(UInt32(delay / .microseconds(1)))
+      guard !isDone(job), let worker = worker(of: job) else { return }
+      kill(worker, SIGSTOP)
+      continuation.yield(worker)
     }
-    try #require(!isDone(job), "job \(job) was over before it could be stopped")
-    return try #require(worker, "job \(job) has no worker")
+    return Task {
+      for await worker in stopped { return worker }
+      Issue.record("the worker of job \(job) could not be stopped")
+      throw CancellationError()
+    }
   }
 
   func metricSteps(_ job: Int) throws -> [Int] {

@@ -17,12 +17,17 @@ import Testing
     let single = try await desk.submit(train(name: "single", threads: 1))
     #expect(try await desk.run(["watch", "\(single)"]).code == 0)
 
-    let killed = try await desk.submit(train(name: "killed", threads: 2))
+    let killed = single + 1
+    var stop = desk.stopWorker(of: killed)
+    #expect(try await desk.submit(train(name: "killed", threads: 2)) == killed)
     let watch = try desk.start(["watch", "\(killed)"])
     for interruption in 0..<5 {
-      let worker = try await desk.stopWorker(
-        of: killed, behind: desk.checkpoint(of: killed),
-        after: .milliseconds(Int.random(in: 0..<300)))
+      let worker = try await stop.value
+      if interruption < 4 {
+        stop = desk.stopWorker(
+          of: killed, behind: desk.checkpoint(of: killed),
+          after: .milliseconds(Int.random(in: 0..<300)))
+      }
       kill(worker, SIGKILL)
       if interruption % 2 == 0 {
         daemon.send(SIGKILL)

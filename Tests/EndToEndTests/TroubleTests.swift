@@ -15,9 +15,12 @@ struct TroubleTests {
     defer { disk.remove() }
     let images = try TinyTraining.images(desk)
     let daemon = try await desk.startDaemon()
-    let training = try await desk.submit(
-      TinyTraining.job("disturbed", images, steps: TinyTraining.steps))
-    let worker = try await desk.stopWorker(of: training, behind: 20)
+    let training = 1
+    let stop = desk.stopWorker(of: training, behind: 20)
+    #expect(
+      try await desk.submit(TinyTraining.job("disturbed", images, steps: TinyTraining.steps))
+        == training)
+    let worker = try await stop.value
 
     daemon.send(SIGSTOP)
     try desk.drop("dropped.json", TinyTraining.job("dropped", images, steps: 8))
