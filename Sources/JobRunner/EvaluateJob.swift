@@ -62,10 +62,11 @@ final class EvaluateJob {
     let names = EvaluatedModel.names(spec, inputs)
     try MemoryNeed(evaluating: unet, models: names.count).check(in: context)
     let chain = folder.scheduler.numTrainTimesteps
-    if let count = spec.timesteps, count > chain {
-      throw .failed(
-        reason: "$.timesteps: found \(count), allowed is 2 to \(chain), the steps of the model's"
-          + " chain, or null for all of them")
+    let classes = try attempt {
+      try spec.checkTimesteps(of: folder.scheduler)
+      let classes = try folder.classes()
+      try spec.checkLabels(hasClasses: classes != nil)
+      return classes
     }
     strata = TimestepStrata(steps: chain, count: spec.timesteps)
     bound = VariationalBound(folder.scheduler)
@@ -74,7 +75,7 @@ final class EvaluateJob {
         spec.dataset, for: folder.unet, context.access, threads: context.threadsNow,
         report: context.log)
     }
-    labels = try evaluatedLabels(of: dataset, try attempt { try folder.classes() })
+    labels = try evaluatedLabels(of: dataset, classes)
     var shuffle = EpochShuffle(
       count: dataset.count, random: Philox(seed: job.seed, stream: RandomStream.shuffle.rawValue))
     order = Array(

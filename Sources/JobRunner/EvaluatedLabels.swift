@@ -2,20 +2,16 @@ import Datasets
 import ModelFiles
 
 /// The class of each image of a data set that a model with these classes is evaluated on: the bound
-/// is then that of the images given their classes. Nil for a model without classes.
+/// is then that of the images given their classes. Nil for a model without classes; one with classes
+/// is given no data without labels.
 ///
 /// Classes are matched by name where both sides have names, else by number.
 ///
-/// Throws: that there are no labels, or that the model does not know a class.
+/// Throws: that the model does not know a class.
 func evaluatedLabels(
   of dataset: any Dataset, _ classes: ModelClasses?
 ) throws(JobFailure) -> [Int]? {
-  guard let classes else { return nil }
-  guard let labels = dataset.labels else {
-    throw .failed(
-      reason: "$.dataset.labels: the model is class-conditional and scores images given their"
-        + " classes; set it to true, or to the path of their labels")
-  }
+  guard let classes, let labels = dataset.labels else { return nil }
   if areNumbers(labels.classes) || areNumbers(classes.names) {
     guard labels.classes.count <= classes.names.count else {
       throw .failed(
@@ -37,9 +33,4 @@ func evaluatedLabels(
     numbers.append(number)
   }
   return labels.numbers.map { numbers[$0] }
-}
-
-/// What classes are called where nothing says their names.
-func areNumbers(_ names: [String]) -> Bool {
-  names == names.indices.map(String.init)
 }

@@ -23,15 +23,9 @@ struct EvaluatedModel {
     of spec: EvaluateSpec, in directory: JobDirectory, _ access: FileAccess
   ) throws(JobFailure) -> JobInputs {
     try JobInputs.settled(model: spec.model, in: directory, access) { inputs in
-      guard try inputs.hasFolder("raw") else {
-        guard spec.weights == nil else {
-          throw JobFailure.failed(
-            reason:
-              "$.weights: \(inputs.model) has no folder raw/, so its weights are the only ones;"
-              + " leave the key out")
-        }
-        return [:]
-      }
+      let hasPlain = try inputs.hasFolder("raw")
+      try spec.checkWeights(hasPlain: hasPlain)
+      guard hasPlain else { return [:] }
       guard (spec.weights ?? [.raw]).contains(.raw) else { return [:] }
       let files = try inputs.folder("raw").weightFiles
       return Dictionary(

@@ -3,6 +3,7 @@ import DurableIO
 import Images
 import Jobs
 import ModelFiles
+import StrictJSON
 import TensorFiles
 import Training
 
@@ -85,6 +86,8 @@ func attempt<Result>(_ body: () throws -> Result) throws(JobFailure) -> Result {
     throw JobFailure(error)
   } catch let error as TrainingError {
     throw JobFailure(error)
+  } catch let error as JSONContentError {
+    throw .failed(reason: error.description.inOneLine)
   } catch {
     throw .failed(reason: "\(error)")
   }

@@ -34,7 +34,7 @@ struct TrainedModel {
       self.init(unet: spec.unet ?? UNetConfig(), scheduler: spec.scheduler ?? SchedulerConfig())
       return
     }
-    self = try attempt {
+    let model = try attempt {
       if let record = try InputsRecord.read(in: directory) {
         guard let inputs = JobInputs(json: record, model: initial, in: directory, access),
           let model = TrainedModel(json: record, from: inputs)
@@ -46,6 +46,12 @@ struct TrainedModel {
       try InputsRecord.write(model.json, in: directory)
       return model
     }
+    try attempt {
+      try spec.checkLabels(
+        hasClasses: model.unet.numClassEmbeds != nil,
+        hasNullClass: model.originClasses?.hasNullClass)
+    }
+    self = model
   }
 
   private init(
@@ -60,37 +66,7 @@ struct TrainedModel {
 
   private init(_ spec: TrainSpec, from origin: JobInputs) throws {
     let folder = try origin.folder()
-    var problems: [String] = []
-    func compare(_ section: String, _ given: JSONValue, _ model: JSONValue, only: Set<String>?) {
-      for (key, value) in given.object?.members ?? [] where only?.contains(key) ?? true {
-        guard let wanted = model[key], value != wanted else { continue }
-        problems.append(
-          "$.\(section).\(key): found \(value.serialized()), and the model of $.init has"
-            + " \(wanted.serialized())")
-      }
-    }
-    var given = spec.unet
-    given?.numClassEmbeds = spec.unet?.numClassEmbeds ?? folder.unet.numClassEmbeds
-    if let unet = given {
-      var model = folder.unet
-      model.dropout = unet.dropout
-      compare("unet", unet.json, model.json, only: nil)
-    }
-    if let scheduler = spec.scheduler {
-      compare("scheduler", scheduler.json, folder.scheduler.json, only: ["prediction_type"])
-    }
-    let (unet, scheduler) = (given ?? folder.unet, spec.scheduler ?? folder.scheduler)
-    guard problems.isEmpty else {
-      throw JobFailure.failed(
-        reason: problems.joined(separator: "; ") + "; leave the section out to take the model's")
-    }
-    if let problem = unet.outputProblem(with: scheduler) {
-      throw JobFailure.failed(
-        reason: "$.scheduler does not fit the model of $.init: of its out_channels, \(problem)")
-    }
-    if let problem = spec.loss.problem(with: scheduler) {
-      throw JobFailure.failed(reason: "$.loss.type: \(problem)")
-    }
+    let (unet, scheduler) = try spec.settled(startingFrom: (folder.unet, folder.scheduler))
     self.init(
       unet: unet, scheduler: scheduler, origin: origin, originClasses: try folder.classes())
   }

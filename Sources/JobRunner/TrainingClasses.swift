@@ -31,12 +31,6 @@ extension TrainedModel {
     guard let labels else { return nil }
     let classes = ModelClasses(labels, labelDropout: labelDropout)
     guard let model = originClasses, !areNumbers(model.names) else { return classes }
-    if (model.nullClass == nil) != (classes.nullClass == nil) {
-      throw .failed(
-        reason: "$.training.label_dropout: the model of $.init has "
-          + (model.nullClass == nil
-            ? "no null class; leave it at 0" : "a null class; set it above 0"))
-    }
     guard model.names.count == classes.names.count else {
       throw .failed(
         reason:
@@ -58,18 +52,7 @@ extension TrainedModel {
   /// The network with an embedding for each class of the data. A job, or a model in `init`, that
   /// says how many there are has to be right.
   func network(for classes: ModelClasses?) throws(JobFailure) -> UNetConfig {
-    guard let classes else {
-      guard unet.numClassEmbeds == nil else {
-        throw .failed(
-          reason: "$.dataset.labels: the model of $.init is class-conditional, and learns from data"
-            + " with labels only")
-      }
-      return unet
-    }
-    if unet.numClassEmbeds == nil, origin != nil {
-      throw .failed(
-        reason: "$.dataset.labels: the model of $.init has no classes; leave the labels out")
-    }
+    guard let classes else { return unet }
     if let stated = unet.numClassEmbeds, stated != classes.embeddings {
       throw .failed(
         reason:

@@ -26,6 +26,9 @@ public struct ModelClasses: Equatable, Sendable {
   /// Rows that the network's class embedding has.
   public var embeddings: Int { names.count + (nullClass == nil ? 0 : 1) }
 
+  /// Whether there is a null class; nil where the classes have no names: then nobody has said it.
+  public var hasNullClass: Bool? { areNumbers(names) ? nil : nullClass != nil }
+
   /// The file's content.
   public var json: JSONValue { Self.codec.encode(self) }
 
@@ -74,4 +77,9 @@ extension DiffusersFolder {
     }
     return classes
   }
+}
+
+/// Whether the names of classes are what they are called where nothing says their names.
+public func areNumbers(_ names: [String]) -> Bool {
+  names == names.indices.map(String.init)
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import DurableIO
 import Glibc
 import Jobs
+import ModelConfig
 import ModelFiles
 import StrictJSON
 
@@ -85,20 +86,39 @@ struct JobFile {
     return cost
   }
 
-  /// What a sample job, of an array's the first one, asks of the model in `folder` that this does not
-  /// have, in a sentence; nil if nothing, or if it cannot be read.
+  /// What the job, of an array's the first one, asks of the model in `folder` that this does not have,
+  /// or why that is no model, in a sentence; nil if nothing, or if there is no such folder.
   func misfit(with folder: String) -> String? {
-    guard case .sample(let sample) = spec.work else { return nil }
     do {
       let model = try DiffusersFolder(path: folder)
-      let classes = try model.classes()
-      try sample.sampler.checkSteps(of: model.scheduler)
-      _ = try sample.classNumbers(of: classes?.names, hasNullClass: classes?.nullClass != nil)
+      try checkFit(of: model, try model.classes())
       return nil
     } catch let error as JSONContentError {
-      return "\(error)"
+      return error.description.inOneLine
     } catch {
-      return nil
+      // What is not there yet may come to be.
+      guard (try? Directory.exists(folder)) == true, let key = self.model?.key else { return nil }
+      return "\(key): \("\(error)".inOneLine)"
+    }
+  }
+
+  private func checkFit(
+    of model: DiffusersFolder, _ classes: ModelClasses?
+  ) throws {
+    switch spec.work {
+    case .train(let train):
+      let settled = try train.settled(startingFrom: (model.unet, model.scheduler))
+      try train.checkLabels(
+        hasClasses: settled.unet.numClassEmbeds != nil,
+        hasNullClass: classes?.hasNullClass)
+    case .sample(let sample):
+      try sample.sampler.checkSteps(of: model.scheduler)
+      _ = try sample.classNumbers(
+        of: classes?.names, hasNullClass: classes?.nullClass != nil)
+    case .evaluate(let evaluate):
+      try evaluate.checkWeights(hasPlain: Directory.exists(model.path + "/raw"))
+      try evaluate.checkTimesteps(of: model.scheduler)
+      try evaluate.checkLabels(hasClasses: classes != nil)
     }
   }
 

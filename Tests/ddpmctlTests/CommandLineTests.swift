@@ -199,7 +199,8 @@ import Training
     let daemon = try AdmittingDaemon(bench)
     defer { daemon.stop() }
     for number in 1...2 {
-      let (output, errors, code) = try ddpmctl("submit", bench.file(Bench.job(named: "x")))
+      let job = Bench.job(named: "x", kind: "train")
+      let (output, errors, code) = try ddpmctl("submit", bench.file(job))
       #expect(output == "\(number)\n")
       #expect(errors == "")
       #expect(code == 0)

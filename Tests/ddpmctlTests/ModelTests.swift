@@ -101,6 +101,60 @@ import Testing
     #expect(try warnings("submit", ["job": 3], bird) == "")
   }
 
+  /// What jobs that evaluate a model, or train from it, ask of it is said as the worker says it.
+  @Test func whatDoesNotFitAModelIsSaidOfEveryKindOfJob() throws {
+    let classes = bench.root + "/classes"
+    try write(value: 0, classes: ["cat", "dog"], to: classes)
+    func warnings(_ kind: String, _ model: String, _ keys: JSONObject) throws -> [Substring] {
+      var job = try #require(Bench.job(named: "x", kind: kind).object)
+      job[kind == "train" ? "init" : "model"] = ["path": .string(model)]
+      for (key, value) in keys.members { job[key] = value == .null ? JSONValue?.none : value }
+      let file = try bench.file(.object(job))
+      let (_, errors, code) = try bench.run(["validate", file])
+      #expect(code == 0, "\(errors)")
+      return errors.split(separator: "\n").compactMap { line in
+        line.hasPrefix("\(file): warning: ") ? line.dropFirst(file.count + 11) : nil
+      }
+    }
+    let labels: JSONValue = ["type": "images", "path": "/", "labels": true]
+    let fresh: JSONObject = ["unet": nil, "scheduler": nil]
+    func tuned(_ keys: JSONObject) -> JSONObject { JSONObject(fresh.members + keys.members) }
+    for (kind, model, keys, beginning) in [
+      ("evaluate", folder, [:], nil),
+      ("evaluate", folder, ["timesteps": 2000], "$.timesteps: found 2000, allowed is 2 to 1000"),
+      ("evaluate", folder, ["weights": ["raw"]], "$.weights: the model has no folder raw/"),
+      ("evaluate", classes, [:], "$.dataset.labels: the model is class-conditional"),
+      ("evaluate", classes, ["dataset": labels], nil),
+      ("train", folder, fresh, nil),
+      ("train", folder, ["unet": ["preset": "cifar10-32"]], "$.unet.sample_size: found 32, and"),
+      (
+        "train", folder, tuned(["scheduler": ["prediction_type": "sample"]]),
+        #"$.scheduler.prediction_type: found "sample", and the model of $.init has "epsilon""#
+      ),
+      (
+        "train", folder,
+        tuned(["loss": ["type": "vlb"], "scheduler": ["variance_type": "learned_range"]]),
+        "$.scheduler: it does not fit the model of $.init: of its out_channels, found 1"
+      ),
+      ("train", folder, tuned(["loss": ["type": "hybrid"]]), "$.loss.type: found \"hybrid\""),
+      ("train", folder, tuned(["dataset": labels]), "$.dataset.labels: the model of $.init has no"),
+      ("train", classes, fresh, "$.dataset.labels: the model of $.init is class-conditional"),
+      ("train", classes, tuned(["dataset": labels]), nil),
+      (
+        "train", classes,
+        tuned([
+          "dataset": labels, "training": ["batch_size": 1, "steps": 1, "label_dropout": 0.5],
+        ]), "$.training.label_dropout: the model of $.init has no null class; leave it at 0"
+      ),
+      ("train", bench.root, fresh, "$.init: \(bench.root) cannot be used: it is not a diffusers"),
+      ("sample", bench.root, [:], "$.model: \(bench.root) cannot be used: it is not a diffusers"),
+    ] as [(String, String, JSONObject, String?)] {
+      let said = try warnings(kind, model, keys)
+      #expect(said.count == (beginning == nil ? 0 : 1), "\(kind) \(keys): \(said)")
+      if let beginning { #expect(said.first?.hasPrefix(beginning) == true, "\(said)") }
+    }
+  }
+
   @Test func showPrintsJSON() throws {
     let (output, _, code) = try bench.run([
       "model", "show", folder, "--json", "--threads", "1", "--batch-size", "1",
