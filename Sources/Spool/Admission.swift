@@ -43,7 +43,7 @@ public struct Admission {
     public var settleSeconds = 10
     /// Bytes that must be free on the state's file system for a job to be admitted.
     public var freeSpaceFloor = 16_000_000
-    /// Jobs of one array that are written in one scan, so that an array does not keep the daemon
+    /// Jobs of one user's arrays that are written in one scan, so that arrays do not keep the daemon
     /// from everything else.
     public var membersAtOnce = 256
     /// Who may command jobs.
@@ -61,10 +61,14 @@ public struct Admission {
   var clock: SpoolClock
   private var numbers: JobNumbers
   var foreignDirectories = ForeignDirectories()
-  /// What was in `drop/` when it was last looked at and has not been taken, in the order of arrival.
-  private var backlog: ArraySlice<String> = []
+  /// How many jobs of each user's arrays this scan has written.
+  var membersWritten: [UInt32: Int] = [:]
+  /// What was in `drop/` when it was last looked at and has not been taken.
+  private var backlog = Backlog()
   /// Whether something has come to `drop/` since then.
   private var isStale = false
+  /// When it is looked at again though there is a backlog.
+  private var nextLook: ContinuousClock.Instant?
   /// Whether what is to be seen of the spool may be in memory only: something has failed.
   private var isDoubtful = false
 
@@ -84,51 +88,62 @@ public struct Admission {
     numbers = try JobNumbers(layout)
   }
 
-  /// Looks at everything in `claim/` and `drop/`, there in the order in which it arrived.
+  /// Looks at everything in `claim/` and `drop/`, there at the users' files by turns, and at those of
+  /// one user in the order in which they arrived.
   ///
   /// - limit: It takes at most so many files from `drop/`, and leaves the rest to the next scan, so
   ///   that a flood of files does not keep the daemon from everything else.
   public mutating func scan(atMost limit: Int = .max) -> [Outcome] {
     clock.look()
     let outcomes = finishClaims()
-    if backlog.isEmpty {
-      isStale = false
+    if backlog.isEmpty || isStale && nextLook.map({ clock.steady() >= $0 }) ?? true {
       do {
-        backlog = try Self.arrivals(in: layout.drop)[...]
+        try lookAtDrop()
       } catch {
         return outcomes + [.blocked(name: nil, reason: error.description)]
       }
     }
-    let names = backlog.prefix(limit)
-    backlog.removeFirst(names.count)
-    return outcomes + noted(take(Array(names)))
+    return outcomes + noted(take(backlog.take(atMost: limit)))
   }
 
-  /// Takes a hint that something has come to `drop/`: it may have come behind what was listed for the
+  /// Takes a hint that something has come to `drop/`: it may not be among what was listed for the
   /// scans that go on with a flood.
   public mutating func noteArrival() { isStale = true }
 
   /// Whether the last scan has left files to the next one.
   public var isBehind: Bool { !backlog.isEmpty || isStale }
 
-  /// The names in `drop` that may be looked at, by the time of their last change: the kernel's,
-  /// which nobody can set. Those of one tick of its clock are in the order of their names.
-  private static func arrivals(in drop: String) throws(SystemError) -> [String] {
-    let candidates = try Directory.names(in: drop).filter { !SubmittedFile.isHidden($0) }
-    let arrivals = candidates.map { name in
+  private mutating func lookAtDrop() throws(SystemError) {
+    isStale = false
+    let begin = clock.steady()
+    backlog.look(at: try Self.arrivals(in: layout.drop))
+    // Whatever comes during a long flood, half of the time is left for taking it.
+    let end = clock.steady()
+    nextLook = end + begin.duration(to: end)
+  }
+
+  /// The files in `drop` that may be looked at, by their owners.
+  private static func arrivals(
+    in drop: String
+  ) throws(SystemError) -> [UInt32: [Backlog.Arrival]] {
+    var arrivals: [UInt32: [Backlog.Arrival]] = [:]
+    for name in try Directory.names(in: drop) where !SubmittedFile.isHidden(name) {
       // A file without a status is met again when it is opened.
-      let time = try? FileStatus(ofLink: drop + "/" + name).changed
-      return (time?.seconds ?? 0, time?.nanoseconds ?? 0, name)
+      let status = try? FileStatus(ofLink: drop + "/" + name)
+      let time = status.map { $0.changed.seconds * 1_000_000_000 + $0.changed.nanoseconds }
+      arrivals[status?.owner ?? 0, default: []].append(.init(time: time ?? 0, name: name))
     }
-    return arrivals.sorted(by: <).map(\.2)
+    return arrivals
   }
 
   /// Settles what a crash, or a machine at fault, left in `claim/`.
   public mutating func finishClaims() -> [Outcome] {
+    membersWritten = [:]
     do {
       if isDoubtful { try makeDurable() }
       isDoubtful = false
-      return noted(settle(try Directory.names(in: layout.claim).map(ClaimName.init)))
+      let claims = try Directory.names(in: layout.claim).map(ClaimName.init)
+      return noted(settle(claims.sorted { $0.id ?? .max < $1.id ?? .max }))
     } catch {
       return [.blocked(name: nil, reason: error.description)]
     }
@@ -278,6 +293,7 @@ public struct Admission {
   private mutating func settle(_ claims: [ClaimName]) -> [Outcome] {
     if claims.isEmpty { return [] }
     var outcomes: [Outcome] = []
+    var refusals: [(claim: ClaimName, reason: String)] = []
     var jobs: NewJobs
     do {
       jobs = try NewJobs(layout, count: claims.count)
@@ -286,18 +302,21 @@ public struct Admission {
     }
     for claim in claims {
       do {
-        if let outcome = try settle(claim, among: &jobs, &outcomes) { outcomes.append(outcome) }
+        if let outcome = try settle(claim, among: &jobs, &refusals, &outcomes) {
+          outcomes.append(outcome)
+        }
       } catch {
         outcomes.append(.blocked(name: claim.name, reason: error.description))
       }
     }
-    return outcomes + jobs.enter(self)
+    return outcomes + jobs.enter(self) + reject(refusals)
   }
 
-  /// Brings a claimed file to its end, or a job to where only `jobs` must still be entered. What
-  /// must be there before it is entered first.
+  /// Brings a claimed file to its end, or to where only `jobs` must still be entered, or `refusals`
+  /// be carried out. What must be there before it is entered first.
   private mutating func settle(
-    _ claim: ClaimName, among jobs: inout NewJobs, _ outcomes: inout [Outcome]
+    _ claim: ClaimName, among jobs: inout NewJobs,
+    _ refusals: inout [(claim: ClaimName, reason: String)], _ outcomes: inout [Outcome]
   ) throws(SystemError) -> Outcome? {
     if claim.isBuilt, let ids = claim.ids {
       outcomes += try publish(ids, claim)
@@ -308,7 +327,9 @@ public struct Admission {
     case .wait(let reason, let time):
       return .waiting(name: claim.name, reason: reason, retryAfter: time)
     case .refuse(let reason):
-      return try claim.isArray ? giveUp(claim, reason) : reject(claim, reason)
+      if claim.isArray { return try giveUp(claim, reason) }
+      refusals.append((claim, reason))
+      return nil
     case .array(let array, let file):
       outcomes += jobs.enter(self)
       outcomes += try build(array, file, try numbered(claim, .array(of: array.count)))

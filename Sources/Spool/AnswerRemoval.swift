@@ -18,9 +18,6 @@ public struct AnswerRemoval: Sendable {
 
     /// The defaults.
     public init() {}
-
-    /// Whether nothing is ever removed.
-    public var keepsAll: Bool { rejectedAge == nil && rejectedCount == nil && receiptAge == nil }
   }
 
   private let layout: SpoolLayout

@@ -21,6 +21,9 @@ extension Admission {
     guard let ids = claim.ids, ids.count == array.count else {
       return [try giveUp(claim, Self.wasChanged)]
     }
+    let waiting = Outcome.waiting(
+      name: claim.name, reason: "its jobs \(ids.text) are being admitted", retryAfter: .zero)
+    guard membersWritten[file.owner, default: 0] < policy.membersAtOnce else { return [waiting] }
     do throws(ArrayRefusal) {
       if let outcome = try settleByKey(array, file, claim) { return [outcome] }
       let key = try checked(array, 0).queue.idempotencyKey
@@ -33,12 +36,7 @@ extension Admission {
         // Also what a daemon that was killed has written of them.
         try sync.finish()
       }
-      guard isComplete else {
-        return [
-          .waiting(
-            name: claim.name, reason: "its jobs \(ids.text) are being admitted", retryAfter: .zero)
-        ]
-      }
+      guard isComplete else { return [waiting] }
     } catch {
       switch error {
       case .system(let error): throw error
@@ -78,20 +76,19 @@ extension Admission {
   }
 
   /// Builds the next jobs that are not there yet; whether there are no more.
-  private func buildSome(
+  private mutating func buildSome(
     of array: JobArray, _ ids: ClosedRange<Int>, _ file: SubmittedFile, _ claim: ClaimName
   ) throws(ArrayRefusal) -> Bool {
     let sha256 = SHA256.of(file.bytes).hex
     let arraySHA256 = array.sha256
     var known: [JobReference: Int] = [:]
-    var room = policy.membersAtOnce
     for (index, id) in ids.enumerated() {
       let isBuilt = try system { () throws(SystemError) in
         try queue.stagedEntry(id) != nil
       }
       if isBuilt { continue }
-      guard room > 0 else { return false }
-      room -= 1
+      guard membersWritten[file.owner, default: 0] < policy.membersAtOnce else { return false }
+      membersWritten[file.owner, default: 0] += 1
       let spec = try checked(array, index)
       var entry = QueueEntry(id: id, spec.queue)
       for (place, dependency) in spec.queue.after.enumerated() {

@@ -19,7 +19,7 @@ public struct JobRemoval: Sendable {
     public init() {}
 
     /// Whether nothing is ever removed.
-    public var keepsAll: Bool { age == nil && count == nil }
+    var keepsAll: Bool { age == nil && count == nil }
   }
 
   private let layout: SpoolLayout

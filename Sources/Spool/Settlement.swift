@@ -106,38 +106,6 @@ extension Admission {
     }
   }
 
-  /// Moves a claimed file to `rejected/`.
-  func reject(_ claim: ClaimName, _ reason: String) throws(SystemError) -> Outcome {
-    try reject(claim.file, from: layout.claim, as: claim.name, reason)
-  }
-
-  /// Moves what is in `directory` to `rejected/`, its reason first. What was there under that name
-  /// goes.
-  func reject(
-    _ file: String, from directory: String, as name: String, _ reason: String
-  ) throws(SystemError) -> Outcome {
-    let reason = reason.printableLines
-    let source = directory + "/" + file
-    let refused = Self.nameInRejected(name)
-    let target = layout.rejected + "/" + refused
-    try AtomicFile.write(reason + "\n", to: layout.reason(ofRejected: refused))
-    try Directory.removeTree(target)
-    try Directory.rename(source, to: target)
-    // The file is durable in one of the two places, and must be reported now that it has moved.
-    do {
-      try Directory.sync(layout.rejected)
-      try Directory.sync(directory)
-    } catch {}
-    return .rejected(name: name, reason: reason)
-  }
-
-  /// `name`, but short enough to leave room for the reason's, and not that of another's reason.
-  static func nameInRejected(_ name: String) -> String {
-    var name = name
-    while name.utf8.count > 200 { name.removeLast() }
-    return name.hasSuffix(SpoolLayout.reasonSuffix) ? name + "_" : name
-  }
-
   /// Answers the submitter, then lets the claimed file go.
   ///
   /// - id: 0 where it was about no job.

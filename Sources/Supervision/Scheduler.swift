@@ -75,7 +75,7 @@ package struct Scheduler: Sendable {
     case .recorded(let id): recorded(id)
     case .recordFailed(let id, let reason): recordFailed(id, reason)
     case .vanished(let id): vanished(id)
-    case .timer(.purge): life == .open && policy.purgeInterval != nil ? [purge()] : []
+    case .timer(.purge): life == .open ? [purge()] : []
     case .purged(let isComplete): purged(isComplete)
     case .timer(.watchdog): pingWatchdog()
     case .timer(.hurry): allowHurry()
@@ -99,8 +99,8 @@ package struct Scheduler: Sendable {
     guard life == .recovering else { return [] }
     life = .open
     spoolProblem = nil
-    let purge: [Action] = policy.purgeInterval == nil ? [] : [.startTimer(.purge, after: .zero)]
-    return sayReady() + [.scanDrop] + purge + jobs.ids.flatMap { findMaker($0) }
+    return sayReady() + [.scanDrop, .startTimer(.purge, after: .zero)]
+      + jobs.ids.flatMap { findMaker($0) }
   }
 
   /// A full disk at the start is no reason to be restarted again and again: the daemon is there,
@@ -157,11 +157,10 @@ package struct Scheduler: Sendable {
     self.policy = policy
     let ready: [Action] = saidReady ? [.notify(.ready)] : []
     guard life == .open else { return ready }
-    let purge = policy.purgeInterval.map { _ in Action.startTimer(.purge, after: .zero) }
     let examinations = jobs.atWork.filter { $0.phase == .running }.map {
       examine($0.summary.id) ?? .cancelTimer(.examination($0.summary.id))
     }
-    return ready + [purge ?? .cancelTimer(.purge)] + examinations
+    return ready + [.startTimer(.purge, after: .zero)] + examinations
   }
 
   private mutating func allowHurry() -> [Action] {
@@ -197,8 +196,8 @@ package struct Scheduler: Sendable {
   }
 
   private func purged(_ isComplete: Bool) -> [Action] {
-    guard life == .open, let interval = policy.purgeInterval else { return [] }
-    return [.startTimer(.purge, after: isComplete ? interval : .zero)]
+    guard life == .open else { return [] }
+    return [.startTimer(.purge, after: isComplete ? policy.purgeInterval : .zero)]
   }
 
   private func pingWatchdog() -> [Action] {

@@ -303,9 +303,9 @@ package struct SchedulingPolicy: Equatable, Sendable {
   package var retryDelays: [Duration] = [.seconds(10), .seconds(30), .seconds(60), .seconds(300)]
   /// Waiting time before anything else that could not be written or read is tried again.
   package var diskDelay = Duration.seconds(10)
-  /// Time between two looks which ended jobs, refused files and receipts are to be removed; nil keeps
-  /// all.
-  package var purgeInterval: Duration?
+  /// Time between two looks which ended jobs, refused or unfinished files and receipts are to be
+  /// removed.
+  package var purgeInterval = Duration.seconds(3600)
   package var rescanInterval = Duration.seconds(30)
   /// nil when nobody watches.
   package var watchdogInterval: Duration?
@@ -324,7 +324,5 @@ package struct SchedulingPolicy: Equatable, Sendable {
     stopGrace = configuration.stopGrace
     workerTimeout = configuration.workerTimeout
     crashLimit = configuration.crashLimit
-    let keepsAll = configuration.retention.keepsAll && configuration.answers.keepsAll
-    purgeInterval = keepsAll ? nil : .seconds(3600)
   }
 }

@@ -8,14 +8,14 @@ import Spool
 
 /// Jobs removed in one go, with all their files.
 private let jobLimit = 32
-/// Refused files removed in one go.
+/// Refused files removed in one go, and unfinished ones.
 private let rejectedLimit = 256
 /// Receipts removed in one go.
 private let receiptLimit = 8192
 
 extension Supervisor {
-  /// Removes ended jobs, refused files and receipts that the configuration does not keep, each whatever
-  /// stands in the way of the others.
+  /// Removes ended jobs, refused files and receipts that the configuration does not keep, and what was
+  /// left unfinished in `drop/`, each whatever stands in the way of the others.
   func purge(sparing needed: Set<Int>, names: Set<String>) -> [Event] {
     var isComplete = true
     var troubles: [RemovalTrouble] = []
@@ -34,6 +34,9 @@ extension Supervisor {
       try purgeJobs(sparing: needed, names: names, &troubles)
     }
     attempt("refused files") { () throws(SystemError) in try purgeRejected(&troubles) }
+    attempt("unfinished files in drop/") { () throws(SystemError) in
+      try removeLeftovers(&troubles)
+    }
     attempt("receipts") { () throws(SystemError) in
       let removed = try AnswerRemoval(setup.layout).removeReceipts(
         setup.configuration.answers, atMost: receiptLimit, now: .now())
@@ -75,6 +78,18 @@ extension Supervisor {
     for name in purge.removed {
       say(
         .info, "the refused file \(name.printable) is removed: rejected_age or rejected_count")
+    }
+    return purge.removed.count < rejectedLimit
+  }
+
+  private func removeLeftovers(_ troubles: inout [RemovalTrouble]) throws(SystemError) -> Bool {
+    let purge = try admission.removeLeftovers(atMost: rejectedLimit)
+    troubles += purge.troubles
+    for name in purge.removed {
+      say(
+        .info,
+        "the unfinished file \(name.printable) in drop/ is removed: nobody has touched it "
+          + "for a day")
     }
     return purge.removed.count < rejectedLimit
   }

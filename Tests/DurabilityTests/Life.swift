@@ -182,9 +182,11 @@ final class Life {
   }
 
   /// Hands in what is refused.
-  func addBad(_ file: String) throws {
-    let token = try record { try Submission.submit(Array(file.utf8), to: layout) }
-    promise { $0.rejected.insert(token.fileName) }
+  func addBad(_ files: [String]) throws {
+    for file in files {
+      let token = try record { try Submission.submit(Array(file.utf8), to: layout) }
+      promise { $0.rejected.insert(token.fileName) }
+    }
     try scan()
   }
 

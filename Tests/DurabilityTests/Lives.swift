@@ -12,7 +12,7 @@ extension Life {
     let keyed = jobFile("keyed", #", "queue": {"idempotency_key": "k"}"#)
     try startDaemon()
     try add("one", jobFile("one"))
-    try addBad("{}")
+    try addBad(["{}"])
     try command("one", .prioritize(5)) { $0.priorities = [5] }
     try command("one", .hold) { $0.states = [.held] }
     try move("one", to: .held, .held)
@@ -50,7 +50,7 @@ extension Life {
   /// The same in short: a job is refused, another held, run, cancelled and removed.
   func runBriefly() throws {
     try startDaemon()
-    try addBad("{}")
+    try addBad(["{}"])
     try add("one", jobFile("one", #", "queue": {"idempotency_key": "k"}"#))
     try add("two", jobFile("two"))
     try addArray(["x", "y"], arrayFile)
@@ -66,10 +66,11 @@ extension Life {
     try startDaemon()
   }
 
-  /// More jobs at once than are synced one by one.
+  /// More jobs at once than are synced one by one, and more refusals.
   func runFlood() throws {
     try startDaemon()
     try addMany((1...9).map { "job-\($0)" })
+    try addBad(Array(repeating: "{}", count: 9))
   }
 
   private var arrayFile: String { jobFile("x", #", "array": {"name": ["x", "y"]}"#) }

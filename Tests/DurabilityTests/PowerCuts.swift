@@ -77,7 +77,7 @@ final class PowerCuts {
       for index in changes.indices.suffix(2) {
         losses.formUnion([loss { $0 == index }, loss { $0 != index }])
       }
-      var random = SplitMix(state: UInt64(changes.last ?? 0))
+      var random = SplitMix(seed: UInt64(changes.last ?? 0))
       for _ in 0..<2 {
         let subset = random.next()
         losses.insert(loss { subset >> ($0 % 64) & 1 == 1 })
@@ -161,18 +161,5 @@ extension Disk {
         try OpenFile(path, flags: O_WRONLY | O_CREAT).write(content(of: entry, after: loss))
       }
     }
-  }
-}
-
-/// Vigna's SplitMix64: the same numbers in every run.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
   }
 }

@@ -65,6 +65,30 @@ import Testing
     #expect(admission.scan(atMost: 3).isEmpty && !admission.isBehind)
   }
 
+  /// However much of one user's was there before, and whether it is any good. Only root can give files
+  /// away, which this needs.
+  @Test(.enabled(if: geteuid() == 0)) func nobodysFloodHoldsUpAnother() throws {
+    let spool = try TestSpool()
+    for name in 0..<9 { try spool.drop("\(name).json", name < 4 ? "[]" : jobFile("job-\(name)")) }
+    // On a clock that stands still looking into drop/ takes no time.
+    let start = ContinuousClock.now
+    var admission = try Admission(spool.layout, policy: .init(), clock: .init(steady: { start }))
+    _ = admission.scan(atMost: 3)
+    for name in ["x", "y"] {
+      try spool.drop(name + ".json", jobFile(name))
+      try #require(unsafe chown(spool.layout.drop + "/\(name).json", 1001, 1001) == 0)
+    }
+    admission.noteArrival()
+    var submitters: [UInt32] = []
+    while admission.isBehind {
+      submitters += admission.scan(atMost: 3).compactMap(\.admitted?.submitter)
+    }
+    #expect(submitters == [1001, 0, 1001, 0, 0, 0, 0])
+    #expect(
+      try spool.jobs().filter { $0.value.envelope?.submitter == 0 }.sorted { $0.key < $1.key }
+        .map(\.value.id) == [2, 4, 5, 6, 7])
+  }
+
   /// Whatever is in it: a name says only that nobody knows what it is for.
   @Test(arguments: [
     "job", "job.txt", "job.json~", "-job.json", "_.json", "a b.json", "ä.json", "1:job.json",

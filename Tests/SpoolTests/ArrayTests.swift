@@ -78,6 +78,20 @@ import Testing
     #expect(admission.scan().compactMap(\.admitted?.id) == [1, 2, 3, 4, 5])
   }
 
+  /// The arrays of one user are built one after the other, and not all of them in each scan.
+  @Test func manyArraysTakeNoMoreOfAScanThanOne() throws {
+    let spool = try TestSpool()
+    var admission = try spool.admission(twoAtATime)
+    for name in ["a", "b", "c"] {
+      try spool.drop(name + ".json", arrayFile(names: #"["\#(name)1", "\#(name)2"]"#))
+    }
+    #expect(admission.scan().compactMap(\.admitted?.id) == [1, 2])
+    #expect(admission.scan().compactMap(\.admitted?.id) == [3, 4])
+    #expect(admission.scan().compactMap(\.admitted?.id) == [5, 6])
+    #expect(try spool.jobs().mapValues(\.id)["c2"] == 6)
+    try spool.expectAtRest()
+  }
+
   @Test func anArrayOfOneIsAnArray() throws {
     let spool = try TestSpool()
     let token = try Submission.submit(Array(arrayFile(names: #"["a"]"#).utf8), to: spool.layout)

@@ -1,4 +1,5 @@
 import Jobs
+import TestSupport
 import Testing
 
 @testable import Supervision
@@ -7,7 +8,7 @@ import Testing
 @Suite struct JobTableTests {
   @Test(arguments: 0..<20 as Range<UInt64>)
   func saysWhatADictionarySays(_ seed: UInt64) {
-    var random = SplitMix(state: seed)
+    var random = SplitMix(seed: seed)
     var table = JobTable()
     var plain: [Int: ActiveJob] = [:]
     for _ in 0..<400 {

@@ -1,5 +1,6 @@
 import Jobs
 import Spool
+import TestSupport
 import Testing
 
 @testable import Supervision
@@ -197,7 +198,7 @@ import Testing
 
   /// The heap against sorting.
   @Test(arguments: 0..<20 as Range<UInt64>) func theOrderIsThatOfSorting(_ seed: UInt64) {
-    var random = SplitMix(state: seed)
+    var random = SplitMix(seed: seed)
     var scheduler = opened()
     _ = scheduler.handle(.appeared(train(1000), .queued))
     var priorities: [Int: Int] = [:]

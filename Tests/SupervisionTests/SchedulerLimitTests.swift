@@ -76,9 +76,7 @@ import Testing
   // MARK: Removing what has ended
 
   @Test func endedJobsAreLookedThroughAtTheStartAndEveryHour() {
-    var policy = SchedulingPolicy()
-    policy.purgeInterval = .seconds(3600)
-    var scheduler = Scheduler(policy)
+    var scheduler = Scheduler(SchedulingPolicy())
     for (id, model) in [(7, ModelReference.job(3)), (8, .jobNamed("shirts"))] {
       let job = JobSummary(
         id: id, kind: "sample", name: "a", model: model, after: [.init(job: 4, when: .any)])
@@ -91,12 +89,6 @@ import Testing
     #expect(
       scheduler.handle(.purged(isComplete: true)) == [.startTimer(.purge, after: .seconds(3600))])
     _ = scheduler.handle(.stop)
-    #expect(scheduler.handle(.timer(.purge)).isEmpty)
-  }
-
-  @Test func nothingIsRemovedUnlessItIsConfigured() {
-    var scheduler = Scheduler(SchedulingPolicy())
-    #expect(!scheduler.handle(.opened).contains(.startTimer(.purge, after: .zero)))
     #expect(scheduler.handle(.timer(.purge)).isEmpty)
   }
 }

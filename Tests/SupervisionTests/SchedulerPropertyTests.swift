@@ -1,4 +1,5 @@
 import Jobs
+import TestSupport
 import Testing
 
 @testable import Supervision
@@ -9,7 +10,7 @@ import Testing
   /// processes and the disk that shares no code with it.
   @Test(arguments: 0..<30 as Range<UInt64>)
   func keepsItsPromisesInAnyOrderOfEvents(_ seed: UInt64) {
-    var random = SplitMix(state: seed)
+    var random = SplitMix(seed: seed)
     var world = World(maxWorkers: Int.random(in: 1...3, using: &random))
     for _ in 0..<200 { world.step(&random) }
     world.finish()

@@ -11,14 +11,12 @@ import Testing
     #expect(scheduler.handle(.reloadRequested) == [.notify(.reloading), .reload])
     var policy = scheduler.policy
     policy.maxWorkers = 2
-    policy.purgeInterval = .seconds(3600)
     let actions = scheduler.handle(.reloaded(policy))
     #expect(actions.starts(with: [.notify(.ready), .startTimer(.purge, after: .zero)]))
     #expect(actions.started == [2])
-    policy.purgeInterval = nil
     policy.maxWorkers = 1
     let fewer = scheduler.handle(.reloaded(policy))
-    #expect(fewer.contains(.cancelTimer(.purge)) && !fewer.contains(.stopWorker(2)))
+    #expect(!fewer.contains(.stopWorker(2)))
     // One of two workers has ended, and there is room for one.
     #expect(scheduler.handle(.exited(1, report(code: 0))).started == [])
   }

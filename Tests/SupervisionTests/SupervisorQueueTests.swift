@@ -252,9 +252,7 @@ import Testing
     await first.stop()
     var configuration = Configuration()
     configuration.retention.count = 1
-    let second = try TestDaemon(spool, configuration: configuration) {
-      $0.purgeInterval = .seconds(3600)
-    }
+    let second = try TestDaemon(spool, configuration: configuration)
     try await until("only the newest is left") {
       try SpoolReader(spool.layout).jobs().map(\.id) == [3]
     }

@@ -1,5 +1,6 @@
 import DurableIO
 import Jobs
+import TestSupport
 import Testing
 
 @testable import Supervision
@@ -20,7 +21,7 @@ import Testing
   /// No processor is idle that a job has a use for, none is given twice unless there are more jobs
   /// than processors, and no job gets more than one thread beyond another that wants more.
   @Test func sharesAreEven() {
-    var random = SplitMix(state: 5)
+    var random = SplitMix(seed: 5)
     for _ in 0..<500 {
       let processors = Int.random(in: 1...20, using: &random)
       let wanted = (0..<Int.random(in: 1...9, using: &random)).map { _ in
