@@ -48,6 +48,8 @@ public struct Admission {
     public var membersAtOnce = 256
     /// Who may command jobs.
     public var authority = CommandAuthority()
+    /// What others may have.
+    public var limits = UserLimits()
 
     /// The defaults.
     public init() {}
@@ -58,9 +60,14 @@ public struct Admission {
   let keys: IdempotencyKeys
   /// What it is told; may change between two scans.
   public var policy: Policy
+  /// How many jobs each user has that are not over, said before each scan; until then new jobs wait
+  /// if there is a limit.
+  public var activeJobs: [UInt32: Int]?
   var clock: SpoolClock
   private var numbers: JobNumbers
   var foreignDirectories = ForeignDirectories()
+  /// How many jobs of each user are claimed and not in `activeJobs`.
+  var claimedJobs: [UInt32: Int] = [:]
   /// How many jobs of each user's arrays this scan has written.
   var membersWritten: [UInt32: Int] = [:]
   /// What was in `drop/` when it was last looked at and has not been taken.
@@ -116,24 +123,10 @@ public struct Admission {
   private mutating func lookAtDrop() throws(SystemError) {
     isStale = false
     let begin = clock.steady()
-    backlog.look(at: try Self.arrivals(in: layout.drop))
+    backlog.look(at: try Backlog.arrivals(in: layout.drop))
     // Whatever comes during a long flood, half of the time is left for taking it.
     let end = clock.steady()
     nextLook = end + begin.duration(to: end)
-  }
-
-  /// The files in `drop` that may be looked at, by their owners.
-  private static func arrivals(
-    in drop: String
-  ) throws(SystemError) -> [UInt32: [Backlog.Arrival]] {
-    var arrivals: [UInt32: [Backlog.Arrival]] = [:]
-    for name in try Directory.names(in: drop) where !SubmittedFile.isHidden(name) {
-      // A file without a status is met again when it is opened.
-      let status = try? FileStatus(ofLink: drop + "/" + name)
-      let time = status.map { $0.changed.seconds * 1_000_000_000 + $0.changed.nanoseconds }
-      arrivals[status?.owner ?? 0, default: []].append(.init(time: time ?? 0, name: name))
-    }
-    return arrivals
   }
 
   /// Settles what a crash, or a machine at fault, left in `claim/`.
@@ -143,6 +136,7 @@ public struct Admission {
       if isDoubtful { try makeDurable() }
       isDoubtful = false
       let claims = try Directory.names(in: layout.claim).map(ClaimName.init)
+      try count(claims)
       return noted(settle(claims.sorted { $0.id ?? .max < $1.id ?? .max }))
     } catch {
       return [.blocked(name: nil, reason: error.description)]
@@ -201,7 +195,7 @@ public struct Admission {
   }
 
   /// What a claimed file needs of numbers.
-  private enum Numbers {
+  enum Numbers {
     /// It is no job, or one that has come before.
     case none
     case job
@@ -223,7 +217,7 @@ public struct Admission {
     case settled(Outcome)
   }
 
-  private func look(at name: String) throws(SystemError) -> Look {
+  private mutating func look(at name: String) throws(SystemError) -> Look {
     guard SubmittedFile.isWellNamed(name) else { return try takeMisnamed(name) }
     switch try judge(layout.drop + "/" + name, isClaimed: false) {
     case .vanished: return .vanished
@@ -239,13 +233,19 @@ public struct Admission {
       {
         return .claimable(.none)
       }
-      return .claimable(.job)
-    case .array(let array, _):
+      return claimable(.job, for: file.owner)
+    case .array(let array, let file):
       if let shortage = try shortageOfSpace() {
         return .settled(.blocked(name: name, reason: shortage))
       }
-      return .claimable(.array(of: array.count))
+      return claimable(.array(of: array.count), for: file.owner)
     }
+  }
+
+  /// A file of so many new jobs; if its owner may not have them it gets no numbers.
+  private mutating func claimable(_ numbers: Numbers, for owner: UInt32) -> Look {
+    if case .granted = allowance(of: numbers.count, for: owner) { return .claimable(numbers) }
+    return .claimable(.none)
   }
 
   /// Takes the file `name` out of `drop/`, durable once both directories are synced; nil if it is
@@ -332,7 +332,7 @@ public struct Admission {
       return nil
     case .array(let array, let file):
       outcomes += jobs.enter(self)
-      outcomes += try build(array, file, try numbered(claim, .array(of: array.count)))
+      outcomes += try build(array, file, claim)
       return nil
     case .command(let command, let file):
       outcomes += jobs.enter(self)
@@ -341,10 +341,22 @@ public struct Admission {
       if claim.isArray { return try giveUp(claim, Self.wasChanged) }
       if jobs.concern(job) { outcomes += jobs.enter(self) }
       if let outcome = try settleByKey(job.spec, nil, file, claim) { return outcome }
+      if claim.ids == nil {
+        switch allowance(of: 1, for: file.owner) {
+        case .granted: break
+        case .refused(let reason):
+          refusals.append((claim, reason))
+          return nil
+        case .unknown: return awaitingCount(claim)
+        }
+      }
       switch try prepare(
         job, file, try numbered(claim, .job), synced: jobs.syncsEachFile)
       {
       case .settled(let outcome): return outcome
+      case .refused(let reason):
+        refusals.append((claim, reason))
+        return nil
       case .prepared(let new):
         jobs.append(new)
         return nil
@@ -357,7 +369,7 @@ public struct Admission {
 
   /// Gives a claimed file its numbers, if it has none: it was exchanged between the first look and
   /// the claim.
-  private mutating func numbered(
+  mutating func numbered(
     _ claim: ClaimName, _ wanted: Numbers
   ) throws(SystemError) -> ClaimName {
     if claim.ids != nil { return claim }

@@ -17,15 +17,28 @@ extension Admission {
     _ array: JobArray, _ file: SubmittedFile, _ claim: ClaimName
   ) throws(SystemError) -> [Outcome] {
     // A job may be in the queue already under that claim.
-    guard claim.isArray else { return [try reject(claim, Self.wasChanged)] }
-    guard let ids = claim.ids, ids.count == array.count else {
-      return [try giveUp(claim, Self.wasChanged)]
-    }
-    let waiting = Outcome.waiting(
-      name: claim.name, reason: "its jobs \(ids.text) are being admitted", retryAfter: .zero)
-    guard membersWritten[file.owner, default: 0] < policy.membersAtOnce else { return [waiting] }
+    if claim.ids != nil, !claim.isArray { return [try reject(claim, Self.wasChanged)] }
+    var claim = claim
+    let ids: ClosedRange<Int>
     do throws(ArrayRefusal) {
       if let outcome = try settleByKey(array, file, claim) { return [outcome] }
+      if claim.ids == nil {
+        switch allowance(of: array.count, for: file.owner) {
+        case .granted: break
+        case .refused(let reason): throw .refused(reason)
+        case .unknown: return [awaitingCount(claim)]
+        }
+        claim = try system { () throws(SystemError) in
+          try numbered(claim, .array(of: array.count))
+        }
+      }
+      guard let numbers = claim.ids, numbers.count == array.count else {
+        throw .refused(Self.wasChanged)
+      }
+      ids = numbers
+      let waiting = Outcome.waiting(
+        name: claim.name, reason: "its jobs \(ids.text) are being admitted", retryAfter: .zero)
+      guard membersWritten[file.owner, default: 0] < policy.membersAtOnce else { return [waiting] }
       let key = try checked(array, 0).queue.idempotencyKey
       let sync = try system { () throws(SystemError) in try FileSystemSync(layout.jobs) }
       let isComplete = try buildSome(of: array, ids, file, claim)
@@ -90,6 +103,9 @@ extension Admission {
       guard membersWritten[file.owner, default: 0] < policy.membersAtOnce else { return false }
       membersWritten[file.owner, default: 0] += 1
       let spec = try checked(array, index)
+      if let reason = refusal(ofPriority: spec.queue.priority, for: file.owner) {
+        throw .refused("$.queue.priority: \(reason)")
+      }
       var entry = QueueEntry(id: id, spec.queue)
       for (place, dependency) in spec.queue.after.enumerated() {
         var job = known[dependency.job]

@@ -1,3 +1,5 @@
+import DurableIO
+
 /// The files in `drop/` that have not been taken since it was looked at: users by turns, the files of
 /// one user in the order of their arrival.
 ///
@@ -6,7 +8,7 @@
 struct Backlog {
   /// A file and the time of its last change: the kernel's, which nobody can set.
   struct Arrival: Comparable {
-    /// Nanoseconds since 1970.
+    /// Microseconds since 1970.
     let time: Int
     let name: String
 
@@ -63,5 +65,19 @@ struct Backlog {
       line.waiting.first.map { (arrival: $0, user: user) }
     }
     turns += new.sorted { $0.arrival < $1.arrival }.map(\.user)
+  }
+
+  /// The files in `drop` that may be looked at, by their owners.
+  static func arrivals(
+    in drop: String
+  ) throws(SystemError) -> [UInt32: [Arrival]] {
+    var arrivals: [UInt32: [Arrival]] = [:]
+    for name in try Directory.names(in: drop) where !SubmittedFile.isHidden(name) {
+      // A file without a status is met again when it is opened.
+      let status = try? FileStatus(ofLink: drop + "/" + name)
+      let time = status.map { $0.changed.seconds * 1_000_000 + $0.changed.nanoseconds / 1000 }
+      arrivals[status?.owner ?? 0, default: []].append(.init(time: time ?? 0, name: name))
+    }
+    return arrivals
   }
 }

@@ -14,7 +14,12 @@ public struct CommandAuthority: Equatable, Sendable {
 
   /// Whether `user` may command a job of `submitter`.
   public func allows(_ user: UInt32, toCommandJobOf submitter: UInt32?) -> Bool {
-    user == submitter || user == 0 || user == geteuid() || isAdministrator(user)
+    user == submitter || isUnlimited(user)
+  }
+
+  /// Whether `user` may command every job, and have what others may not.
+  func isUnlimited(_ user: UInt32) -> Bool {
+    user == 0 || user == geteuid() || isAdministrator(user)
   }
 
   private func isAdministrator(_ user: UInt32) -> Bool {

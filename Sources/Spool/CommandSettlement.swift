@@ -67,6 +67,11 @@ extension Admission {
     if let refusal = Self.refusal(of: command, state, entry) {
       return try reject(claim, "job \(id) \(refusal)")
     }
+    if case .prioritize(let priority) = command,
+      let reason = refusal(ofPriority: priority, for: file.owner, current: entry.priority)
+    {
+      return try reject(claim, "job \(id): \(reason)")
+    }
     switch command {
     case .extend(let steps):
       return try extend(id, to: steps, state, entry, try? Envelope.parse(envelope), file, claim)

@@ -27,6 +27,11 @@ extension Admission {
       return try reject(
         claim, "$.file.queue.idempotency_key: the key of job \(id) stays what it is: \(key)")
     }
+    if let reason = refusal(
+      ofPriority: spec.priority, for: file.owner, current: entry.priority)
+    {
+      return try reject(claim, "$.file.queue.priority: \(reason)")
+    }
     var next = entry
     next.priority = spec.priority
     if !state.isFinal {

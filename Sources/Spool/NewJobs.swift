@@ -14,6 +14,7 @@ extension Admission {
   enum Preparation {
     case prepared(NewJob)
     case settled(Outcome)
+    case refused(String)
   }
 
   /// Jobs that get into the queue together, and if they are many also onto the disk, so that ten

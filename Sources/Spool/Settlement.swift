@@ -5,7 +5,7 @@ import StrictJSON
 /// The ends that a claimed file can come to. Each can be repeated after a crash in its middle.
 extension Admission {
   /// Writes down all that makes a claimed file a job, for `NewJobs` to enter it; or the file's
-  /// other end: it came before, or depends on what is not there.
+  /// other end: it came before, or may not be.
   ///
   /// - synced: see `write`.
   func prepare(
@@ -21,12 +21,13 @@ extension Admission {
       return .settled(.admitted(envelope, entry, in: state))
     }
     let spec = job.spec.queue
+    if let reason = refusal(ofPriority: spec.priority, for: file.owner) {
+      return .refused("$.queue.priority: \(reason)")
+    }
     var entry = QueueEntry(id: id, spec)
     for (index, dependency) in spec.after.enumerated() {
       guard let job = try number(of: dependency.job, before: id) else {
-        return .settled(
-          try reject(
-            claim, "$.queue.after[\(index)].job: there is no job \(dependency.job) so far"))
+        return .refused("$.queue.after[\(index)].job: there is no job \(dependency.job) so far")
       }
       entry.after.append(QueueEntry.Dependency(job: job, when: dependency.when))
     }

@@ -22,6 +22,8 @@ public struct Configuration: Equatable, Sendable {
   public var crashLimit = 5
   /// The group whose members may command every job and the queue; nil: there is none.
   public var adminGroup: String?
+  /// What everybody else may have.
+  public var limits = UserLimits()
   /// Which ended jobs are removed.
   public var retention = JobRemoval.Retention()
   /// Which refused files and receipts are removed.
@@ -42,6 +44,14 @@ public struct Configuration: Equatable, Sendable {
       let (before, after) = (key.show(old), key.show(self))
       return before == after ? nil : "\(key.name) is \(after), and was \(before)"
     }
+  }
+}
+
+extension Admission.Policy {
+  /// Takes over what the administrator decides.
+  mutating func adopt(_ configuration: Configuration) {
+    authority = CommandAuthority(administrators: configuration.adminGroup)
+    limits = configuration.limits
   }
 }
 

@@ -103,6 +103,22 @@ extension ConfigurationKey {
       command only the jobs that they have submitted.
       """),
     ConfigurationKey(
+      "max_jobs_per_user", "an integer from 1 to 1000000000", none: "unlimited", \.limits.jobs,
+      { integer($0, in: 1...1_000_000_000) },
+      """
+      Jobs of one user that are not over. A job file or array that would make more is refused; jobs \
+      that are there already stay. root, the daemon's own user and the members of admin_group may \
+      have any number.
+      """),
+    ConfigurationKey(
+      "max_priority", "an integer from 0 to 1000", none: "unlimited", \.limits.priority,
+      { integer($0, in: 0...1000) },
+      """
+      The highest priority that users may give to jobs, when they submit or command them; a job that \
+      has a higher one already keeps it. root, the daemon's own user and the members of admin_group \
+      may give any.
+      """),
+    ConfigurationKey(
       "data_roots", "absolute paths without \"#\" and \":\", with \":\" between them",
       none: "all", \.dataRoots, absoluteList,
       """

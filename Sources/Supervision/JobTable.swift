@@ -6,6 +6,8 @@ package struct JobTable: Sendable {
   private var common: [JobRow.Rest] = []
   private(set) var queuedCount = 0
   private(set) var heldCount = 0
+  /// How many jobs each user has submitted.
+  private(set) var countsByUser: [UInt32: Int] = [:]
   /// Holds every job that is ready, and some that were.
   private var order = RunOrder()
   /// The numbers of all jobs that are neither queued nor held: few.
@@ -59,6 +61,7 @@ package struct JobTable: Sendable {
     case .held: heldCount += 1
     case .deferred, .running, .stopping, .orphaned, .recording: engaged.insert(id)
     }
+    if let user = job.summary.submitter { countsByUser[user, default: 0] += 1 }
     if job.summary.kind == "train" { makers.insert(id, job.summary.name) }
     for earlier in job.prerequisites { waiting[earlier.job, default: []].insert(id) }
   }
@@ -73,6 +76,10 @@ package struct JobTable: Sendable {
     for earlier in job.prerequisites {
       waiting[earlier.job]?.remove(id)
       if waiting[earlier.job]?.isEmpty == true { waiting[earlier.job] = nil }
+    }
+    if let user = job.summary.submitter {
+      countsByUser[user, default: 0] -= 1
+      if countsByUser[user] == 0 { countsByUser[user] = nil }
     }
     if job.summary.kind == "train" { makers.remove(id, job.summary.name) }
   }

@@ -27,7 +27,7 @@ extension Supervisor {
       export.metrics.configured = .now()
       export.metrics.isConfigured = true
       policy.adopt(new)
-      admission.policy.authority = CommandAuthority(administrators: new.adminGroup)
+      admission.policy.adopt(new)
       let said = report.changes + report.notes
       // The journal has them already.
       report.notes += export.troubles

@@ -14,6 +14,7 @@ extension Supervisor {
     var retryAfter: Duration?
     var problem: String?
     var stillBlocked: Set<String> = []
+    admission.activeJobs = scheduler.jobs.countsByUser
     for outcome in admission.scan(atMost: scanLimit) {
       log(outcome)
       switch outcome {

@@ -125,7 +125,7 @@ public final class Supervisor {
     policy.adopt(setup.configuration)
     policy.watchdogInterval = ServiceNotifier.watchdogInterval
     var admission = Admission.Policy()
-    admission.authority = CommandAuthority(administrators: setup.configuration.adminGroup)
+    admission.adopt(setup.configuration)
     try self.init(setup, requests: requests, policy: policy, admission: admission)
   }
 

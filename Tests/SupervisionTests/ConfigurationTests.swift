@@ -57,7 +57,7 @@ import Testing
     #expect(try Configuration(parsing: text, file: "f") == Configuration())
     let settings = text.split(separator: "\n").filter { $0.hasPrefix("#") && $0.contains(" = ") }
       .map { $0.dropFirst() }
-    #expect(settings.count == 16)
+    #expect(settings.count == 18)
     let uncommented = settings.joined(separator: "\n")
     #expect(try Configuration(parsing: uncommented, file: "f") == Configuration())
   }

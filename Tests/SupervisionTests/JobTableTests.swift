@@ -32,6 +32,10 @@ import Testing
     #expect(table.ids == plain.keys.sorted())
     for id in table.ids { #expect(table[id] == plain[id]) }
     #expect(table.queuedCount == plain.values.count { $0.phase == .queued })
+    #expect(
+      table.countsByUser
+        == Dictionary(grouping: plain.values.compactMap(\.summary.submitter)) { $0 }
+        .mapValues(\.count))
     #expect(table.heldCount == plain.values.count { $0.phase == .held })
   }
 
@@ -47,6 +51,7 @@ import Testing
       after: Bool.random(using: &random)
         ? [] : [Prerequisite(job: Int.random(in: 1...40, using: &random), when: .ok)],
       timeLeft: Bool.random(using: &random) ? .seconds(9) : nil)
+    summary.submitter = [nil, 1, 2].randomElement(using: &random) ?? nil
     summary.threads = Bool.random(using: &random) ? 2 : nil
     let phases: [ActiveJob.Phase] = [.queued, .held, .running, .recording(.done)]
     return ActiveJob(summary, phases.randomElement(using: &random) ?? .queued)

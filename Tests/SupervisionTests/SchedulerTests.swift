@@ -26,8 +26,10 @@ import Testing
     #expect(scheduler.jobs.ids.isEmpty, "who is there still appears again, as it is then")
     #expect(scheduler.handle(.dropChanged).isEmpty)
     #expect(scheduler.handle(.timer(.recover)) == [.recover])
-    #expect(
-      scheduler.handle(.opened) == [.scanDrop, .showProblem(nil), .notify(.status("idle"))])
+    let works: [Action] = [
+      .scanDrop, .startTimer(.purge, after: .zero), .showProblem(nil), .notify(.status("idle")),
+    ]
+    #expect(scheduler.handle(.opened) == works)
     #expect(scheduler.handle(.stop).last == .exit)
   }
 

@@ -200,6 +200,45 @@ import Testing
     await daemon.stop()
   }
 
+  /// From the moment that the configuration is read, whichever daemon admitted them. Only root can give
+  /// files away, which this needs.
+  @Test(.enabled(if: geteuid() == 0)) func aUsersJobsAreCounted() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    func submit(_ name: String) async throws -> String? {
+      let file = """
+        {"schema": "ddpm.job/1", "kind": "sample", "name": "\(name)", "seed": 1, "count": 1,
+         "model": {"path": "/model"}, "queue": {"hold": true}}
+        """
+      let hidden = spool.layout.drop + "/.\(name).json"
+      try AtomicFile.write(file, to: hidden)
+      try #require(unsafe chown(hidden, 1001, 1001) == 0)
+      try Directory.rename(hidden, to: spool.layout.drop + "/\(name).json")
+      let reason = spool.layout.rejected + "/\(name).json.reason"
+      try await until("it is decided on") {
+        try Directory.exists(reason)
+          || SpoolReader(spool.layout).jobs().contains { $0.envelope?.spec.name == name }
+      }
+      return try? String(decoding: readFile(reason), as: UTF8.self)
+    }
+    let first = try TestDaemon(spool)
+    for name in ["a", "b"] { #expect(try await submit(name) == nil) }
+    await first.stop()
+    let second = try TestDaemon(
+      spool, source: ConfigurationSource(file: nil, assignments: ["max_jobs_per_user=2"]))
+    second.requestReload()
+    try await until("it is read again") {
+      second.journal.entries.contains {
+        $0["MESSAGE"]?.contains("max_jobs_per_user is 2") == true
+      }
+    }
+    #expect(try await submit("c")?.contains("may have 2 jobs") == true)
+    try await spool.command("cancel", 1)
+    try await spool.waitFor(1, .cancelled)
+    #expect(try await submit("d") == nil)
+    #expect(try await submit("e")?.contains("may have 2 jobs") == true)
+    await second.stop()
+  }
+
   @Test func theWorkerIsToldItsMemoryLimit() async throws {
     let spool = try TestSpool(worker: #"echo "$@" > "$1/arguments"; "# + Script.finish)
     var configuration = Configuration()
