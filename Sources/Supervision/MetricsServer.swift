@@ -3,7 +3,8 @@
 //
 // Nothing here blocks, and whatever clients do costs little: there are at most `room` of them, each
 // has `patience` to say what it wants in at most `longestRequest` bytes and is answered by one
-// call; who does not read what it is answered, misses it. Others wait in the kernel's queue.
+// call; who does not read what it is answered, misses it. Where there is no room, who has been silent
+// for longest makes way: silence holds up nobody who asks.
 
 import CLinux
 import DurableIO
@@ -42,7 +43,7 @@ final class MetricsServer {
 
   /// What can wake the daemon.
   var descriptors: [Int32] {
-    (clients.count < Self.room && pause == nil ? [listener] : []) + clients.keys
+    (pause == nil ? [listener] : []) + clients.keys
   }
 
   /// When it has to be woken at the latest.
@@ -54,7 +55,7 @@ final class MetricsServer {
   ///
   /// - metrics: What to answer with.
   func take(_ descriptor: Int32, _ metrics: () -> String) {
-    if descriptor == listener { return accept() }
+    if descriptor == listener { return accept(metrics) }
     guard clients[descriptor] != nil else { return }
     var chunk = [UInt8](repeating: 0, count: Self.longestRequest)
     let count = unsafe read(descriptor, &chunk, chunk.count)
@@ -75,10 +76,15 @@ final class MetricsServer {
     if let pause, pause <= now { self.pause = nil }
   }
 
-  private func accept() {
+  private func accept(_ metrics: () -> String) {
     let client = accept4(listener, nil, nil, Self.flags)
     if client >= 0 {
+      if clients.count == Self.room, let oldest = clients.min(by: { $0.value.until < $1.value.until }) {
+        drop(oldest.key)
+      }
       clients[client] = Client()
+      // Who has asked by now is answered, whoever else wants to be let in.
+      take(client, metrics)
     } else if errno != EAGAIN, errno != EINTR, errno != ECONNABORTED {
       // Without descriptors, for example, the socket would wake the daemon again and again.
       pause = .now + .seconds(1)

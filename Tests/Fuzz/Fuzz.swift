@@ -4,8 +4,8 @@
 ///
 /// A target is one reader with its properties. Whatever the bytes are, it may refuse them or read
 /// them; a crash, a property that does not hold, a hang, or memory out of proportion is a bug.
-/// `scripts/fuzz` builds this with the sanitizers and sets those limits. The target is named by the
-/// environment because libFuzzer starts itself again with its own arguments.
+/// `scripts/fuzz` builds this with the sanitizers and sets the limit of memory. The target is named
+/// by the environment because libFuzzer starts itself again with its own arguments.
 
 import Glibc
 
@@ -21,6 +21,14 @@ private let target = unsafe getenv("FUZZ_TARGET").flatMap {
   Target(rawValue: unsafe String(cString: $0))
 }
 
+/// Ends the process as a crash does when it has computed for so many seconds more;
+/// 0 calls that off. Time on the wall, as libFuzzer measures it, passes on a busy machine as well.
+private func allow(seconds: Int) {
+  var timer = itimerval()
+  timer.it_value.tv_sec = seconds
+  unsafe setitimer(ITIMER_PROF, &timer, nil)
+}
+
 @main
 struct Fuzz {
   static func main() {
@@ -28,10 +36,17 @@ struct Fuzz {
       print("set FUZZ_TARGET to one of \(Target.allCases.map(\.rawValue))")
       exit(64)
     }
+    unsafe signal(SIGPROF) { _ in
+      let words: StaticString = "fuzz: the input takes too long\n"
+      unsafe _ = write(STDERR_FILENO, words.utf8Start, words.utf8CodeUnitCount)
+      abort()
+    }
     var count = CommandLine.argc
     var arguments = unsafe CommandLine.unsafeArgv
     exit(
       unsafe runDriver(&count, &arguments) { bytes, count in
+        allow(seconds: 5)
+        defer { allow(seconds: 0) }
         target?.run(unsafe Array(UnsafeBufferPointer(start: bytes, count: count)))
         return 0
       })

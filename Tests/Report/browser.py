@@ -23,7 +23,7 @@ class Browser:
         self.process = subprocess.Popen(
             ["chromium-headless-shell", "--no-sandbox", "--disable-gpu", "--no-first-run",
              "--remote-debugging-pipe", "--disable-background-networking",
-             f"--user-data-dir={self.profile.name}", "about:blank"],
+             f"--user-data-dir={self.profile.name}"],
             preexec_fn=place, pass_fds=[3, 4], stderr=subprocess.DEVNULL)
         os.close(to_browser)
         os.close(from_browser)
@@ -31,11 +31,12 @@ class Browser:
         self.last = 0
         self.events = []
         self.session = None
-        page = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
-        self.session = self.call(
-            "Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
+        # A page of our own: the browser's first may not be there yet.
+        page = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
         for domain in ["Page", "Runtime", "Log", "Network"]:
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def receive(self):
         while b"\0" not in self.rest:
@@ -63,8 +64,11 @@ class Browser:
     def open(self, url):
         """Loads a page to its end; the events are those of this page."""
         self.events = []
-        self.call("Page.navigate", url=url)
-        while not any(method == "Page.loadEventFired" for method, _ in self.events):
+        loader = self.call("Page.navigate", url=url)["loaderId"]
+        # The end of a page before this one may be told as late as now.
+        while not any(
+                method == "Page.lifecycleEvent" and event["name"] == "load"
+                and event["loaderId"] == loader for method, event in self.events):
             self.receive()
 
     def evaluate(self, expression):

@@ -81,7 +81,7 @@ class Spool:
             job = json.loads(self.ctl("show", name, "--json"))
             if job["state"] in states and (job["progress"] or {}).get("step", 0) >= steps:
                 return
-            assert job["state"] in ["queued", "running"], job
+            assert job["state"] in ["queued", "running", "deferred"], job
             time.sleep(0.2)
 
 

@@ -87,27 +87,36 @@ import Testing
     #expect(client.hear().hasSuffix("the metrics\n"))
   }
 
-  /// Clients that say nothing fill the room for a while; then there is room for others again.
+  /// Clients that say nothing have little room and little time, and hold up nobody.
   @Test func whoSaysNothingIsTurnedAway() throws {
     let server = try MetricsServer(path)
-    let idle = try (0..<20).map { _ in
-      defer { serve(server) }
-      return try UnixClient(path)
-    }
-    let accepted = server.descriptors.count
-    #expect((1..<20).contains(accepted), "there is a bound")
-    #expect(idle.allSatisfy { !$0.isReady })
-    // Whatever the clock says: they have had their time.
-    while let deadline = server.deadline {
-      server.expire(deadline)
+    let silent = try (0..<100).map { number in
+      let client = try UnixClient(path)
+      if number.isMultiple(of: 2) { client.say("GET /metrics HTTP/1.0\r\n") }
       serve(server)
+      #expect(try scrape(server).hasSuffix("the metrics\n"))
+      return client
     }
-    #expect(idle.allSatisfy { $0.isReady })
-    let client = try UnixClient(path)
-    client.say("GET /metrics HTTP/1.0\r\n\r\n")
-    serve(server)
-    #expect(client.hear().hasSuffix("the metrics\n"))
+    let waiting = silent.count { !$0.isReady }
+    #expect((1..<20).contains(waiting), "there is a bound")
+    #expect(silent.suffix(waiting).allSatisfy { !$0.isReady }, "the last ones are heard out")
+    // Whatever the clock says: they have had their time.
+    while let deadline = server.deadline { server.expire(deadline) }
+    #expect(silent.allSatisfy { $0.isReady })
+    #expect(try scrape(server).hasSuffix("the metrics\n"))
     #expect(server.deadline == nil, "nobody keeps the daemon awake")
+  }
+
+  /// However many want to be let in at once, who has asked is answered.
+  @Test func aCrowdIsAnswered() throws {
+    let server = try MetricsServer(path)
+    let crowd = try (0..<16).map { _ in
+      let client = try UnixClient(path)
+      client.say("GET /metrics HTTP/1.0\r\n\r\n")
+      return client
+    }
+    serve(server)
+    for client in crowd { #expect(client.hear().hasSuffix("the metrics\n")) }
   }
 
   @Test func clientsThatHangUpAreForgotten() throws {
@@ -134,6 +143,13 @@ import Testing
     try AtomicFile.write("precious", to: spool.root + "/file")
     #expect(throws: SystemError.self) { try MetricsServer(spool.root + "/file") }
     #expect(try readFile(spool.root + "/file") == Array("precious".utf8))
+  }
+
+  private func scrape(_ server: MetricsServer) throws -> String {
+    let client = try UnixClient(path)
+    client.say("GET /metrics HTTP/1.0\r\n\r\n")
+    serve(server)
+    return client.hear()
   }
 
   /// Lets the server do all there is to do.

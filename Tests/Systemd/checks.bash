@@ -1,8 +1,10 @@
 # What docs/administration.md says of the service, check by check, in an order that the checks rely
-# on: jobs 1 and 2 are one training, undisturbed and through all that can happen to it.
+# on: jobs 1 and 2 are one training, through all that can happen to it and undisturbed.
+#
+# None relies on how fast the machine is: what has to run meanwhile has more steps than anybody waits
+# for, and what has to come is waited for.
 
-# Enough for job 2 to be at work through all checks, on a machine three times as fast as ours.
-steps=3000
+endless=1000000
 checks=(
   installing_starts_the_service
   the_sandbox_is_tight
@@ -19,6 +21,7 @@ checks=(
   nothing_of_that_changed_a_bit
   the_journal_tells_a_jobs_life
   metrics_are_answered
+  metrics_are_written_for_node_exporter
   all_kinds_of_jobs_work_in_the_sandbox
   data_are_where_the_service_may_look
   results_can_be_the_groups_alone
@@ -34,7 +37,7 @@ installing_starts_the_service() {
   inside dpkg --install /root/ddpmd.deb >"$root/root/dpkg.log" 2>&1 || fail "$(<"$root/root/dpkg.log")"
   is_active
   inside systemctl --quiet is-enabled ddpmd
-  [ "$(status_text)" = idle ]
+  await "the daemon says that it is idle" is_idle
   [ "$(inside stat -c '%a %U:%G' /var/spool/ddpmd/drop)" = "1730 ddpmd:ddpm" ]
   [ "$(inside stat -c '%a %U:%G' /var/lib/ddpmd)" = "755 ddpmd:ddpm" ]
   grep -q '/etc/ddpmd.conf' "$root/var/lib/dpkg/info/ddpmd.conffiles"
@@ -65,52 +68,51 @@ outsiders_are_refused() {
 }
 
 a_job_is_seen_in_the_status() {
-  [ "$(submit anna "$(train undisturbed $steps /srv/images.idx)")" = 1 ]
-  await 30 "the job's progress is shown" shows_progress
-  await 240 "job 1 is done" is_in 1 done
-  await 5 "the daemon says that it is idle" is_idle
+  [ "$(submit anna "$(train disturbed $endless /srv/images.idx)")" = 1 ]
+  await "the job's progress is shown" shows_progress
+  hold 1
+  await "the daemon says that it waits" waits
 }
+waits() { [ "$(status_text)" = "1 held" ]; }
 shows_progress() {
   inside systemctl status --no-pager ddpmd |
-    grep "Status: \"train undisturbed (job 1) step [0-9]*/$steps, loss [0-9.]*" >/dev/null
+    grep "Status: \"train disturbed (job 1) step [0-9]*/$endless, loss [0-9.]*" >/dev/null
 }
-is_idle() { [ "$(status_text)" = idle ]; }
 
-a_job_goes_on_after_a_restart() {
-  [ "$(submit anna "$(train disturbed $steps /srv/images.idx)")" = 2 ]
-  await 30 "job 2 trains" is_beyond 2 0
-  goes_on 2 inside systemctl restart ddpmd
-}
+a_job_goes_on_after_a_restart() { goes_on 1 inside systemctl restart ddpmd; }
 
 a_job_goes_on_after_the_daemon_was_killed() {
   set_up RestartSec=100ms
-  goes_on 2 signal KILL "$(daemon)"
+  goes_on 1 signal_daemon KILL
 }
+signal_daemon() { signal "$1" "$(daemon)"; }
 
-a_job_goes_on_after_its_worker_was_killed() { goes_on 2 signal KILL "$(worker 2)"; }
+a_job_goes_on_after_its_worker_was_killed() { goes_on 1 signal_worker KILL 1; }
+signal_worker() { signal "$1" "$(worker "$2")"; }
 
+# On a machine that is busy a worker may wait for a second or two until it gets a processor.
 a_hung_worker_is_replaced() {
-  configure 'worker_timeout = 1 s' 'stop_grace = 2 s'
-  goes_on 2 signal STOP "$(worker 2)"
-  grep -q '"crashed".*it had hung' "$root/var/lib/ddpmd/jobs/2/events.jsonl"
+  configure 'worker_timeout = 4 s' 'stop_grace = 4 s'
+  goes_on 1 signal_worker STOP 1
+  grep -q '"crashed".*it had hung' "$root/var/lib/ddpmd/jobs/1/events.jsonl"
   configure
 }
 
 a_hung_daemon_is_replaced() {
-  set_up RestartSec=100ms WatchdogSec=2s
+  set_up RestartSec=100ms WatchdogSec=8s
   inside systemctl restart ddpmd
-  goes_on 2 signal STOP "$(daemon)"
+  goes_on 1 signal_daemon STOP
   [ "$(property NRestarts)" -ge 1 ]
   set_up
 }
 
-a_job_goes_on_after_a_reboot() { goes_on 2 reboot; }
+a_job_goes_on_after_a_reboot() { goes_on 1 reboot; }
 reboot() {
   shut_down
   boot
 }
 
-a_job_goes_on_after_a_power_cut() { goes_on 2 restore_power; }
+a_job_goes_on_after_a_power_cut() { goes_on 1 restore_power; }
 restore_power() {
   cut_power
   boot
@@ -122,22 +124,28 @@ a_job_goes_on_after_an_upgrade() {
   dpkg-deb --raw-extract "$package" "$new"
   sed -i 's/^Version: .*/&+test/' "$new/DEBIAN/control"
   dpkg-deb --root-owner-group -Znone --build "$new" "$root/root/newer.deb" >/dev/null
-  goes_on 2 inside dpkg --install /root/newer.deb >/dev/null
+  goes_on 1 inside dpkg --install /root/newer.deb >/dev/null
   is_active
   rm -rf "$new"
 }
 
 nothing_of_that_changed_a_bit() {
-  await 240 "job 2 is done" is_in 2 done
-  [ "$(weights 1)" = "$(weights 2)" ] || fail "the weights of the disturbed training differ"
+  local checkpoint steps
+  checkpoint=$(newest_checkpoint 1)
+  steps=$((10#${checkpoint#step-}))
+  [ "$(submit anna "$(train undisturbed "$steps" /srv/images.idx)")" = 2 ]
+  await "job 2 is done" is_in 2 done
+  (cd "$root/var/lib/ddpmd/jobs" && cmp {1,2}/checkpoints/"$checkpoint".safetensors) ||
+    fail "the disturbed training has another state after step $steps"
+  order cancel 1
 }
 
 the_journal_tells_a_jobs_life() {
   local life
-  life=$(inside journalctl --unit=ddpmd --no-pager --output=json JOB_ID=1 |
+  life=$(journal --output=json JOB_ID=2 |
     sed -n 's/.*"STATE" *: *"\([a-z]*\)".*/\1/p' | paste -sd' ')
-  [ "$life" = "queued running done" ] || fail "the journal says of job 1: $life"
-  inside journalctl --unit=ddpmd --no-pager --catalog JOB_NAME=undisturbed STATE=done |
+  [ "$life" = "queued running done" ] || fail "the journal says of job 2: $life"
+  journal --catalog JOB_NAME=undisturbed STATE=done |
     grep 'Its results are published, whole' >/dev/null
 }
 
@@ -149,6 +157,20 @@ metrics_are_answered() {
     print while <$socket>' >"$root/srv/metrics"
   grep -q '^ddpmd_jobs{state="done"} [1-9]' "$root/srv/metrics" || fail "$(<"$root/srv/metrics")"
   configure
+}
+
+metrics_are_written_for_node_exporter() {
+  local folder=/var/lib/prometheus/node-exporter
+  inside mkdir -p $folder
+  set_up ReadWritePaths=-$folder
+  inside setfacl -m u:ddpmd:rwx $folder
+  echo "metrics_file = $folder/ddpmd.prom" >"$root/etc/ddpmd.conf"
+  inside systemctl restart ddpmd
+  await "the metrics are written" as bert grep -q '^ddpmd_jobs{state="done"} [1-9]' $folder/ddpmd.prom
+  configure
+  [ -z "$(inside ls -A $folder)" ]
+  set_up
+  inside systemctl restart ddpmd
 }
 
 all_kinds_of_jobs_work_in_the_sandbox() {
@@ -186,7 +208,7 @@ results_can_be_the_groups_alone() {
   inside systemctl restart ddpmd
   local job results
   job=$(submit anna "$(train closed 2 /srv/images.idx)")
-  await 60 "job $job is done" is_in "$job" done
+  await "job $job is done" is_in "$job" done
   results=$(as carl ddpmctl results "$job")
   as carl sha256sum "$results/unet/diffusion_pytorch_model.safetensors" >/dev/null
   as carl ddpmctl list | grep closed >/dev/null
@@ -205,20 +227,20 @@ root_does_not_serve_the_services_spool() {
 
 # Its worker does not stop, and systemd waits for longer than the unit says.
 a_stopping_daemon_gets_the_time_it_asks_for() {
-  set_up TimeoutStopSec=1s
-  configure 'stop_grace = 3 s'
+  set_up TimeoutStopSec=5s
+  configure 'stop_grace = 8 s'
   local job
-  job=$(submit anna "$(train stopped 1000000 /srv/images.idx)")
-  await 30 "job $job trains" is_beyond "$job" 0
-  signal STOP "$(worker "$job")"
+  job=$(submit anna "$(train stopped $endless /srv/images.idx)")
+  await "job $job trains" is_beyond "$job" 0
+  signal_worker STOP "$job"
   inside systemctl stop ddpmd
   [ "$(property Result)" = success ] || fail "systemd ran out of patience: $(property Result)"
   is_in "$job" queued || fail "the daemon did not see its worker off: job $job is $(state "$job")"
   set_up
   configure_stopped
   inside systemctl start ddpmd
-  as anna ddpmctl cancel "$job" 2>/dev/null
-  await 30 "job $job is cancelled" is_in "$job" cancelled
+  order cancel "$job"
+  await "job $job is cancelled" is_in "$job" cancelled
 }
 configure_stopped() { : >"$root/etc/ddpmd.conf"; }
 
@@ -226,7 +248,7 @@ a_wrong_configuration_is_said_and_not_tried_again() {
   local before
   before=$(daemon)
   ! configure 'max_workers = many' 2>/dev/null || fail "the reload of a wrong configuration succeeds"
-  inside journalctl --unit=ddpmd --no-pager | grep '/etc/ddpmd.conf:1: max_workers is "many"' >/dev/null
+  journal | grep '/etc/ddpmd.conf:1: max_workers is "many"' >/dev/null
   [ "$(daemon)" = "$before" ]
   ! inside systemctl restart ddpmd 2>/dev/null || fail "the daemon starts with a wrong configuration"
   [ "$(property ExecMainStatus)" = 78 ]
@@ -242,7 +264,7 @@ removing_leaves_the_data() {
   [ -e "$root/etc/ddpmd.conf" ]
   weights 2 >/dev/null
   inside dpkg --install /root/ddpmd.deb >/dev/null 2>&1
-  as anna ddpmctl show disturbed | grep done >/dev/null
+  as anna ddpmctl show undisturbed | grep done >/dev/null
 }
 
 # The state is on a file system of its own, which stays mounted.

@@ -51,14 +51,13 @@ boot() {
   systemd-nspawn --quiet --directory="$root" --boot --private-network --register=no --keep-unit \
     --console=pipe </dev/null >>"$console" 2>&1 &
   nspawn=$!
-  await 60 "the machine runs" find_init
-  await 60 "the machine is up" inside systemctl --quiet is-active multi-user.target
+  await "the machine is up" is_up
 }
 
-# The machine's process 1, as the host sees it.
-find_init() {
-  init=$(cat /proc/$nspawn/task/$nspawn/children | awk '{ print $1 }')
-  [ -n "$init" ] && inside true
+# Looks for the machine's process 1, as the host sees it: there is another one before it.
+is_up() {
+  init=$(awk '{ print $1 }' /proc/$nspawn/task/$nspawn/children)
+  [ -n "$init" ] && inside systemctl --quiet is-active multi-user.target
 }
 
 inside() {
@@ -75,21 +74,22 @@ as() {
 shut_down() {
   # Its answer is lost where the machine is faster.
   inside systemctl poweroff 2>/dev/null || true
-  await 60 "the machine is off" gone "$nspawn"
+  await "the machine is off" gone "$nspawn"
 }
 
 cut_power() {
   kill -KILL "$init"
-  await 60 "the machine is off" gone "$nspawn"
+  await "the machine is off" gone "$nspawn"
 }
 
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
-# await SECONDS WHAT COMMAND...: waits until the command succeeds, or fails. It is tried once more
-# behind the end, or a caller that was itself stopped for a while would give up without a look.
+# await WHAT COMMAND...: waits until the command succeeds, or fails after a quarter of an hour, which is
+# far longer than anything takes, also on a slow machine that is busy. It is tried once more behind the
+# end, or a caller that was itself stopped for a while would give up without a look.
 await() {
-  local end=$((SECONDS + $1)) what=$2 now
-  shift 2
+  local end=$((SECONDS + 900)) what=$1 now
+  shift
   while now=$SECONDS && ! "$@" 2>/dev/null; do
     [ $now -lt $end ] || fail "waited in vain until $what"
     sleep 0.1

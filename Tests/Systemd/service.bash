@@ -4,9 +4,17 @@ property() { inside systemctl show --property="$1" --value ddpmd; }
 
 status_text() { property StatusText; }
 
+is_idle() { [ "$(status_text)" = idle ]; }
+
 is_active() { inside systemctl --quiet is-active ddpmd; }
 
 daemon() { property MainPID; }
+
+# What the journal has of the daemon, with all that was said so far.
+journal() {
+  inside journalctl --sync
+  inside journalctl --unit=ddpmd --no-pager "$@"
+}
 
 # The process at work on job $1.
 worker() { cat "$root/var/lib/ddpmd/jobs/$1/lock"; }
@@ -44,19 +52,32 @@ continued() { grep -c 'continues after step' "$root/var/lib/ddpmd/jobs/$1/log" |
 
 was_continued() { [ "$(continued "$1")" -gt "$2" ]; }
 
-# goes_on JOB COMMAND...: lets the job come on, does what interrupts it, and waits until it has come
-# further than it was.
+# The name of job $1's newest checkpoint: step-000000042.
+newest_checkpoint() { (cd "$root/var/lib/ddpmd/jobs/$1/checkpoints" && basename -s .json -- *.json) | sort | tail -n 1; }
+
+# order COMMAND...: what anna tells the daemon.
+order() { as anna ddpmctl "$@" 2>"$root/srv/order.log" || fail "$(<"$root/srv/order.log")"; }
+
+hold() {
+  order hold "$1"
+  await "job $1 is held" is_in "$1" held
+}
+
+# goes_on JOB COMMAND...: has a job that is held come on, does what interrupts it, waits until it has
+# come further than it was, and holds it again: a job that runs from check to check would be over at
+# some time.
 goes_on() {
   local job=$1 step times
   shift
   step=$(reached "$job")
-  await 60 "job $job trains" is_beyond "$job" $((step + 20))
-  is_in "$job" running || fail "job $job ended before this check; it needs more steps"
-  step=$(reached "$job")
+  order release "$job"
+  await "job $job trains" is_beyond "$job" $((step + 20))
   times=$(continued "$job")
   "$@"
-  await 60 "job $job is continued from a checkpoint" was_continued "$job" "$times"
-  await 60 "job $job comes further than it was" is_beyond "$job" "$step"
+  await "job $job is continued from a checkpoint" was_continued "$job" "$times"
+  step=$(reached "$job")
+  await "job $job comes further than it was" is_beyond "$job" "$step"
+  hold "$job"
 }
 
 weights() { sha256sum <"$root/var/lib/ddpmd/jobs/$1/results/unet/diffusion_pytorch_model.safetensors"; }
