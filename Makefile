@@ -2,7 +2,8 @@
 # make test         all tests; make lint checks the format
 # make test-systemd the package and its service, in a machine with a systemd of its own; as root
 # make build        the programs, optimised, in .build/release
-# make install      what a machine needs, below PREFIX (/usr/local) and in /etc; DESTDIR for packagers
+# make install      what a machine needs, below PREFIX (/usr/local) and in /etc; DESTDIR for packagers;
+#                   make uninstall takes it away again, but for the configuration, jobs and results
 # make deb          the Debian package, in .build/deb
 # make torture      kill the programs at random, CYCLES=1000 times, and check what is left
 # make measure-scale  what queues of a hundred to a hundred thousand jobs cost; as root, on a disk of its own
@@ -12,7 +13,9 @@
 
 SWIFT ?= swift
 CHECKS = --explicit-target-dependency-import-check error
-# Linked as Debian hardens programs: what the linker resolves is read-only before they begin.
+# Linked as Debian hardens programs: what the linker resolves is read-only before they begin. There is
+# no _FORTIFY_SOURCE, which checks calls of C into buffers whose size the compiler knows: the kernels,
+# the only C, make none.
 HARDENED = -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now
 RELEASE = -c release --static-swift-stdlib $(HARDENED) $(CHECKS)
 FORMATTED = Package.swift Sources Tests
@@ -22,11 +25,16 @@ PREFIX ?= /usr/local
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 # Empty where the packager strips the programs.
 STRIP ?= -s
+# ":" where the packager has seen to what is needed.
+INSTALL_PACKAGES ?= scripts/install-packages
 BIN = .build/release
 SHARE = .build/share
 TO = $(DESTDIR)$(PREFIX)
+DOC = $(TO)/share/doc/ddpmd
+# What names files that are installed names them where they are.
+PLACED = sed 's|\([=/]\)/usr/|\1$(PREFIX)/|'
 
-.PHONY: quickstart build share install deb test test-systemd torture measure-scale fuzz test-peer bench quality lint format packages clean
+.PHONY: quickstart build share install uninstall deb test test-systemd torture measure-scale fuzz test-peer bench quality lint format packages clean
 
 quickstart: build
 	scripts/quickstart
@@ -38,19 +46,28 @@ build: packages
 share: build
 	scripts/make-share $(BIN) $(SHARE)
 
-install: share
+# Root, who may have no Swift, installs what others have built with "make share".
+install: $(if $(shell command -v $(SWIFT)),share)
 	install -D $(STRIP) $(BIN)/ddpmd $(TO)/sbin/ddpmd
 	install -D $(STRIP) $(BIN)/ddpmctl $(TO)/bin/ddpmctl
 	install -D $(STRIP) $(BIN)/ddpm-worker $(TO)/libexec/ddpmd/ddpm-worker
-	mkdir -p $(TO)/share/doc/ddpmd $(DESTDIR)$(UNITDIR)
-	cp -R $(SHARE)/. $(TO)/share
-	cp -R etc/examples $(TO)/share/doc/ddpmd
-	sed 's|=/usr/|=$(PREFIX)/|' systemd/ddpmd.service >$(DESTDIR)$(UNITDIR)/ddpmd.service
+	install -d $(TO)/share $(DOC) $(DESTDIR)$(UNITDIR) $(TO)/lib/systemd/catalog $(DESTDIR)/etc/ddpmd.conf.d
+	umask 022 && cp -R $(SHARE)/. $(TO)/share
+	cp -R README.md docs/*.md docs/images etc/examples $(DOC)
+	chmod -R a+rX $(DOC)
+	umask 022 && $(PLACED) systemd/ddpmd.service >$(DESTDIR)$(UNITDIR)/ddpmd.service
+	umask 022 && $(PLACED) systemd/ddpmd.catalog >$(TO)/lib/systemd/catalog/ddpmd.catalog
 	install -D -m 644 systemd/ddpmd.sysusers $(TO)/lib/sysusers.d/ddpmd.conf
 	install -D -m 644 systemd/ddpmd.tmpfiles $(TO)/lib/tmpfiles.d/ddpmd.conf
-	install -D -m 644 systemd/ddpmd.catalog $(TO)/lib/systemd/catalog/ddpmd.catalog
-	mkdir -p $(DESTDIR)/etc/ddpmd.conf.d
 	test -e $(DESTDIR)/etc/ddpmd.conf || install -D -m 644 etc/ddpmd.conf $(DESTDIR)/etc/ddpmd.conf
+
+uninstall:
+	rm -rf $(TO)/libexec/ddpmd $(TO)/share/ddpmd $(DOC) $(DESTDIR)$(UNITDIR)/ddpmd.service
+	rm -f $(addprefix $(TO)/,sbin/ddpmd bin/ddpmctl \
+	  lib/sysusers.d/ddpmd.conf lib/tmpfiles.d/ddpmd.conf lib/systemd/catalog/ddpmd.catalog \
+	  $(foreach page,$(wildcard docs/manual/*.[1-8]),share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+	  $(foreach program,ddpmctl ddpmd,share/bash-completion/completions/$(program) \
+	    share/zsh/site-functions/_$(program) share/fish/vendor_completions.d/$(program).fish))
 
 # The same as dpkg-buildpackage, but for where the result goes and that the programs are built as
 # they were before.
@@ -105,7 +122,7 @@ format:
 	$(SWIFT) format --in-place --recursive --parallel $(FORMATTED)
 
 packages:
-	@scripts/install-packages
+	@$(INSTALL_PACKAGES)
 
 clean:
 	rm -rf .build quickstart

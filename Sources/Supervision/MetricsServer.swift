@@ -79,7 +79,9 @@ final class MetricsServer {
   private func accept(_ metrics: () -> String) {
     let client = accept4(listener, nil, nil, Self.flags)
     if client >= 0 {
-      if clients.count == Self.room, let oldest = clients.min(by: { $0.value.until < $1.value.until }) {
+      if clients.count == Self.room,
+        let oldest = clients.min(by: { $0.value.until < $1.value.until })
+      {
         drop(oldest.key)
       }
       clients[client] = Client()

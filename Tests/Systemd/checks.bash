@@ -30,6 +30,7 @@ checks=(
   a_wrong_configuration_is_said_and_not_tried_again
   removing_leaves_the_data
   purging_removes_them
+  it_runs_without_a_package
 )
 
 installing_starts_the_service() {
@@ -57,6 +58,9 @@ the_sandbox_is_tight() {
   exposure=$(inside systemd-analyze security --no-pager ddpmd | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')
   awk -v "exposure=$exposure" 'BEGIN { exit !(exposure != "" && exposure <= 0.5) }' ||
     fail "the exposure is ${exposure:-not known}, and should be 0.5 or less"
+  inside systemd-analyze verify --man=no ddpmd.service >"$root/root/verify.log" 2>&1 ||
+    fail "$(<"$root/root/verify.log")"
+  ! grep ddpmd "$root/root/verify.log" || fail "systemd finds fault with the unit"
 }
 
 outsiders_are_refused() {
@@ -166,12 +170,18 @@ metrics_are_written_for_node_exporter() {
   inside setfacl -m u:ddpmd:rwx $folder
   echo "metrics_file = $folder/ddpmd.prom" >"$root/etc/ddpmd.conf"
   inside systemctl restart ddpmd
-  await "the metrics are written" as bert grep -q '^ddpmd_jobs{state="done"} [1-9]' $folder/ddpmd.prom
+  await "the metrics are written" are_written $folder
+  set_up ReadWritePaths=-$folder UMask=0027
+  inside setfacl -d -m u:bert:r $folder
+  inside systemctl restart ddpmd
+  await "the metrics are written where results are the group's alone" are_written $folder
   configure
   [ -z "$(inside ls -A $folder)" ]
   set_up
   inside systemctl restart ddpmd
 }
+
+are_written() { as bert grep -q '^ddpmd_jobs{state="done"} [1-9]' "$1/ddpmd.prom"; }
 
 all_kinds_of_jobs_work_in_the_sandbox() {
   submit anna '{ "schema": "ddpm.job/1", "kind": "sample", "name": "samples", "model": { "job": 2 },
@@ -276,4 +286,26 @@ purging_removes_them() {
   for path in /var/spool/ddpmd /etc/ddpmd.conf /etc/systemd/system/multi-user.target.wants/ddpmd.service; do
     [ ! -e "$root$path" ] || fail "$path is left"
   done
+}
+
+# Where systemd does not look for units by itself.
+it_runs_without_a_package() {
+  local prefix=/opt/ddpmd
+  made install $prefix
+  inside systemd-sysusers $prefix/lib/sysusers.d/ddpmd.conf
+  inside systemd-tmpfiles --create $prefix/lib/tmpfiles.d/ddpmd.conf
+  inside systemctl daemon-reload
+  inside systemctl enable --now $prefix/lib/systemd/system/ddpmd.service 2>"$root/root/enable.log"
+  train again 2 /srv/images.idx >"$root/srv/job.json"
+  as anna $prefix/bin/ddpmctl submit --wait /srv/job.json >/dev/null 2>"$root/srv/submit.log"
+  inside systemctl reload ddpmd
+  inside systemctl disable --now ddpmd 2>"$root/root/enable.log"
+  made uninstall $prefix
+  [ -z "$(find "$root$prefix" ! -type d)" ] || fail "$(find "$root$prefix" ! -type d)"
+  [ -e "$root/var/lib/ddpmd/jobs/1/results" ]
+}
+# Of the programs that the package was made of.
+made() {
+  make --quiet -C "$here/../.." "$1" SWIFT=none DESTDIR="$root" PREFIX="$2" >"$root/root/make.log" 2>&1 ||
+    fail "$(<"$root/root/make.log")"
 }
