@@ -26,7 +26,7 @@ private let target = unsafe getenv("FUZZ_TARGET").flatMap {
 private func allow(seconds: Int) {
   var timer = itimerval()
   timer.it_value.tv_sec = seconds
-  unsafe setitimer(ITIMER_PROF, &timer, nil)
+  unsafe setitimer(__itimer_which_t(ITIMER_PROF.rawValue), &timer, nil)
 }
 
 @main
@@ -36,7 +36,7 @@ struct Fuzz {
       print("set FUZZ_TARGET to one of \(Target.allCases.map(\.rawValue))")
       exit(64)
     }
-    unsafe signal(SIGPROF) { _ in
+    signal(SIGPROF) { _ in
       let words: StaticString = "fuzz: the input takes too long\n"
       unsafe _ = write(STDERR_FILENO, words.utf8Start, words.utf8CodeUnitCount)
       abort()

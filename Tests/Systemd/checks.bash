@@ -277,11 +277,17 @@ removing_leaves_the_data() {
   as anna ddpmctl show undisturbed | grep done >/dev/null
 }
 
-# The state is on a file system of its own, which stays mounted.
+# The state is on a file system of its own, which stays mounted, and something else is mounted in it.
 purging_removes_them() {
+  local other=/var/lib/ddpmd/other
   inside mount --bind /var/lib/ddpmd /var/lib/ddpmd
+  inside mkdir $other
+  inside mount -t tmpfs tmpfs $other
+  inside touch $other/precious
   inside dpkg --purge ddpmd >"$root/root/dpkg.log" 2>&1 || fail "$(<"$root/root/dpkg.log")"
-  [ -z "$(inside ls -A /var/lib/ddpmd)" ]
+  [ "$(inside find /var/lib/ddpmd -mindepth 1 | sort | paste -sd' ')" = "$other $other/precious" ]
+  grep -q 'something is left in /var/lib/ddpmd' "$root/root/dpkg.log"
+  inside umount $other
   local path
   for path in /var/spool/ddpmd /etc/ddpmd.conf /etc/systemd/system/multi-user.target.wants/ddpmd.service; do
     [ ! -e "$root$path" ] || fail "$path is left"
