@@ -119,7 +119,7 @@ let package = Package(
       "ddpmctl",
       imports: [
         "Spool", "Jobs", "Training", "ModelFiles", "Models", "ModelConfig", "Images", "StrictJSON",
-        "DurableIO", arguments,
+        "GuardedFiles", "DurableIO", arguments,
       ]),
     program("ddpm-worker", imports: ["JobRunner", "Jobs", arguments]),
     // Writes the manual pages; not installed.

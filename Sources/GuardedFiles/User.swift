@@ -20,6 +20,25 @@ public struct User: Equatable, Sendable, CustomStringConvertible {
   ///
   /// Throws: that the machine cannot say whether there is such a user.
   public init(_ id: UInt32) throws(SystemError) {
+    guard let account = try Self.account(id) else {
+      self.init(id: id, groups: [])
+      return
+    }
+    var groups = [gid_t](repeating: 0, count: 1 << 16)
+    var count = Int32(groups.count)
+    guard unsafe getgrouplist(account.name, account.group, &groups, &count) >= 0 else {
+      throw SystemError(operation: "look up the groups of", path: "user \(id)", code: ERANGE)
+    }
+    self.init(id: id, name: account.name, groups: Set(groups.prefix(Int(count))))
+  }
+
+  /// The name of a user on this machine; nil if there is none, or that cannot be found out.
+  public static func name(of id: UInt32) -> String? {
+    (try? account(id)).flatMap(\.self)?.name
+  }
+
+  /// What the machine knows of a user; nil if there is none.
+  private static func account(_ id: UInt32) throws(SystemError) -> (name: String, group: gid_t)? {
     var entry = unsafe passwd()
     var found: UnsafeMutablePointer<passwd>?
     var buffer = [CChar](repeating: 0, count: 1 << 16)
@@ -28,17 +47,8 @@ public struct User: Equatable, Sendable, CustomStringConvertible {
     guard [0, ENOENT, ESRCH, EBADF, EPERM].contains(code) else {
       throw SystemError(operation: "look up", path: "user \(id)", code: code)
     }
-    guard unsafe found != nil, code == 0 else {
-      self.init(id: id, groups: [])
-      return
-    }
-    var groups = [gid_t](repeating: 0, count: 1 << 16)
-    var count = Int32(groups.count)
-    guard unsafe getgrouplist(entry.pw_name, entry.pw_gid, &groups, &count) >= 0 else {
-      throw SystemError(operation: "look up the groups of", path: "user \(id)", code: ERANGE)
-    }
-    self.init(
-      id: id, name: unsafe String(cString: entry.pw_name), groups: Set(groups.prefix(Int(count))))
+    guard unsafe found != nil, code == 0 else { return nil }
+    return unsafe (String(cString: entry.pw_name), entry.pw_gid)
   }
 
   /// Its name, or its number where it has none.

@@ -55,7 +55,11 @@ extension Scheduler {
       let reason = Self.misfortune(lost, title ?? "job \(lost.job)")
       return record(id, job, .failed(reason: reason, logLines: []))
     }
-    let titles = job.prerequisites.map { jobs[$0.job]?.summary.title ?? "job \($0.job)" }
+    // One that makes the model and is in `after` too is named once.
+    let named = job.prerequisites.filter { one in
+      !one.isMaker || !job.prerequisites.contains { !$0.isMaker && $0.job == one.job }
+    }
+    let titles = named.map { jobs[$0.job]?.summary.title ?? "job \($0.job)" }
     let more = titles.count > 3 ? " and \(titles.count - 3) more" : ""
     let reason = "waits for " + titles.prefix(3).joined(separator: ", ") + more
     return [

@@ -43,9 +43,14 @@ struct EvaluationRecord {
   let images: Int
   let models: [Model]
 
+  /// Where a job that evaluates has them, once it is done.
+  static func path(in directory: JobDirectory) -> String {
+    directory.results + "/evaluation.json"
+  }
+
   /// The results of a job; nil without an `evaluation.json` of the kind that is known here.
   init?(_ directory: JobDirectory) {
-    guard let bytes = try? readFile(directory.results + "/evaluation.json", limit: 1 << 28),
+    guard let bytes = try? readFile(Self.path(in: directory), limit: 1 << 28),
       let json = try? JSONValue(parsing: bytes), let images = json["images"]?.int
     else { return nil }
     self.images = images

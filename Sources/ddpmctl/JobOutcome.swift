@@ -129,11 +129,12 @@ extension JobView {
 }
 
 extension SpoolOptions {
-  /// The finished evaluate jobs, by rising number.
+  /// The finished evaluate jobs, by rising number. Of other jobs nothing is read.
   func evaluations() throws -> [JobView] {
-    try attempt { try reader.jobs() }.map(view).filter { view in
-      guard view.job.state == .done, case .evaluate = view.spec?.work else { return false }
-      return true
-    }
+    try attempt {
+      try JobQueue(layout).ids(in: .done).filter { id in
+        try Directory.exists(EvaluationRecord.path(in: layout.jobDirectory(id)))
+      }.compactMap { try reader.job($0) }
+    }.map(view)
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DurableIO
 import Glibc
+import GuardedFiles
 import Jobs
 import Spool
 
@@ -23,12 +24,12 @@ struct SpoolOptions: ParsableArguments {
 
   /// What starts a daemon for this spool.
   var startCommand: String {
-    folder.map { "ddpmd --root \(quoted($0))" } ?? "systemctl start ddpmd"
+    folder.map { "ddpmd --root \(shellWord($0))" } ?? "systemctl start ddpmd"
   }
 
   /// A `ddpmctl` command line for this spool, to be shown to people.
   func command(_ arguments: String) -> String {
-    root == nil ? "ddpmctl \(arguments)" : "ddpmctl \(arguments) --root \(quoted(folder ?? ""))"
+    root == nil ? "ddpmctl \(arguments)" : "ddpmctl \(arguments) --root \(shellWord(folder ?? ""))"
   }
 
   /// Ends with an explanation where there is no spool at all.
@@ -160,18 +161,4 @@ private func workingDirectory() -> String {
   guard let path = unsafe getcwd(nil, 0) else { return "" }
   defer { unsafe free(path) }
   return unsafe String(cString: path)
-}
-
-/// `text` as one word of a shell's command line.
-func quoted(_ text: String) -> String {
-  let isPlain =
-    !text.isEmpty
-    && text.unicodeScalars.allSatisfy {
-      $0.properties.isAlphabetic || $0.properties.numericType != nil
-        || "/_.-+:,@%".unicodeScalars.contains($0)
-    }
-  return isPlain
-    ? text
-    : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#)
-      + "'"
 }

@@ -244,3 +244,13 @@ private final class Swapper: Sendable {
 
   func stop() { isOver.store(true, ordering: .relaxed) }
 }
+
+@Suite struct ShellWordTests {
+  @Test(arguments: [
+    ("/a/b-c_1.d", "/a/b-c_1.d"), ("a b", "'a b'"), ("it's", #"'it'\''s'"#), ("", "''"),
+    ("$x", "'$x'"), ("é2", "é2"), ("a\nb", "'a\nb'"),
+  ])
+  func whatIsOneWordStaysOneWord(_ text: String, _ word: String) {
+    #expect(shellWord(text) == word)
+  }
+}

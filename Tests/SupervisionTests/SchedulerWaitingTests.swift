@@ -138,6 +138,16 @@ import Testing
     }
   }
 
+  @Test func aJobThatIsWaitedForInTwoWaysIsNamedOnce() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    let after = [Prerequisite(job: 1, when: .any, fate: .open)]
+    let job = JobSummary(id: 2, kind: "sample", name: "a", model: .job(1), after: after)
+    #expect(
+      scheduler.handle(.appeared(job, .queued)).first
+        == .explain(2, "waits for job 1 (train fashion)", after: [.init(job: 1, when: .any)]))
+  }
+
   @Test func aJobWaitsForAllOfSeveral() {
     var scheduler = opened(maxWorkers: 9)
     for id in 1...5 { _ = scheduler.handle(.appeared(train(id, "t\(id)"), .queued)) }

@@ -305,6 +305,31 @@ import Training
     #expect(code == 0)
   }
 
+  /// Also where lines are longer than what is read at once.
+  @Test(arguments: ["", "\n", "a\nb\nc\n", "a\n\nb", "one", "end\n\n"])
+  func logsCanBeginWithTheLastLines(_ end: String) throws {
+    try bench.admit("a", .done)
+    let text = (1...6).map { String(repeating: "é\($0)", count: $0 * 9000) + "\n" }.joined() + end
+    try AtomicFile.write(text, to: bench.layout.jobDirectory(1).log)
+    var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { $0 + "\n" }
+    if text.hasSuffix("\n") { lines.removeLast() } else { lines[lines.count - 1].removeLast() }
+    for count in [0, 1, 2, 4, 7, lines.count, 99] {
+      let (output, errors, _) = try ddpmctl("logs", "1", "-n", "\(count)")
+      #expect(output == lines.suffix(count).joined(), "\(count) lines")
+      #expect(errors == "")
+    }
+    #expect(try ddpmctl("logs", "1", "--lines=-1").code == 64)
+  }
+
+  @Test func resultsThatThereAreArePrintedBesideThoseThatThereAreNot() throws {
+    for (name, state) in [("a", .queued), ("b", .done)] as [(String, JobState)] {
+      try bench.admit(name, state)
+    }
+    let (output, errors, code) = try ddpmctl("results", "a", "b")
+    #expect(output == bench.layout.jobDirectory(2).results + "\n")
+    #expect(errors.hasPrefix("ddpmctl: there are no results yet: sample a (job 1)") && code == 1)
+  }
+
   @Test func wrongUsageIsToldFromAllElse() throws {
     #expect(try ddpmctl("list", "--no-such-flag").code == 64)
     #expect(try ddpmctl("show", "a/b").code == 64)
@@ -326,6 +351,9 @@ import Training
     for words in [["help"], ["help", "show"], ["help", "model", "show"], ["model", "--help"]] {
       #expect(try bench.run(words).code == 0)
     }
+    try bench.admit("a", .queued)
+    let one = try ddpmctl("compare", "a")
+    #expect(one.code == 64 && one.errors == "ddpmctl: two jobs or more are compared\n")
     let metric = try ddpmctl("plot", "1", "--metric", "heldout")
     #expect(metric.code == 64 && metric.errors.contains(#"did you mean "held-out"?"#))
     #expect(try ddpmctl("list", "--state", "runing").errors.contains(#"mean "running"?"#))

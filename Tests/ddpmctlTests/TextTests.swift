@@ -74,12 +74,4 @@ import Testing
         """)
     #expect(table([]) == "")
   }
-
-  @Test(arguments: [
-    ("/a/b-c_1.d", "/a/b-c_1.d"), ("a b", "'a b'"), ("it's", #"'it'\''s'"#), ("", "''"),
-    ("$x", "'$x'"),
-  ])
-  func wordsOfACommandLine(_ text: String, _ word: String) {
-    #expect(quoted(text) == word)
-  }
 }

@@ -24,7 +24,9 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     let views = try jobs.flatMap { try spool.jobs($0) }
-    guard views.count >= 2 else { throw ValidationError("two jobs or more are compared") }
+    guard views.count >= 2 else {
+      throw Refusal("two jobs or more are compared", ExitCode.validationFailure)
+    }
     let differences = JobDifference.all(
       of: try views.map { try spool.file(of: $0) }, wholeSections: true)
     let evaluations = try spool.evaluations()

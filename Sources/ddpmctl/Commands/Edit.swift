@@ -1,6 +1,7 @@
 import ArgumentParser
 import DurableIO
 import Glibc
+import GuardedFiles
 import Jobs
 import Spool
 import StrictJSON
@@ -57,7 +58,7 @@ struct Edit: ParsableCommand {
     } catch let refusal as Refusal {
       throw Refusal(
         "\(refusal.message)\nwhat you wrote is in \(path); try again with: "
-          + spool.command("edit \(view.id) \(quoted(path))"), refusal.code)
+          + spool.command("edit \(view.id) \(shellWord(path))"), refusal.code)
     }
     try attempt { try Directory.removeTree(Self.folder(of: path)) }
   }
@@ -104,7 +105,7 @@ struct Edit: ParsableCommand {
 
   private static func openEditor(_ path: String) throws {
     let editor = ["VISUAL", "EDITOR"].lazy.compactMap(environment).first { !$0.isEmpty } ?? "vi"
-    guard unsafe system("\(editor) \(quoted(path))") == 0 else {
+    guard unsafe system("\(editor) \(shellWord(path))") == 0 else {
       throw Refusal("\(editor) failed; what you wrote, if anything, is in \(path)")
     }
   }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DurableIO
 import Glibc
+import GuardedFiles
 import Jobs
 import Spool
 import StrictJSON
@@ -69,7 +70,8 @@ struct List: ParsableCommand {
   /// This command, for all jobs.
   private var commandForAll: String {
     let filters =
-      state.map { " --state \($0.rawValue)" } + (user.map { [" --user \(quoted($0.name))"] } ?? [])
+      state.map { " --state \($0.rawValue)" }
+      + (user.map { [" --user \(shellWord($0.name))"] } ?? [])
     return spool.command("list --all" + filters.joined())
   }
 

@@ -14,14 +14,24 @@ struct Logs: ParsableCommand {
   @Flag(name: .shortAndLong, help: "Go on printing what is added, until the job is over.")
   var follow = false
 
+  @Option(
+    name: [.customShort("n"), .long],
+    help: ArgumentHelp("Leave out all but the last so many lines.", valueName: "number"))
+  var lines: Int?
+
   @Argument(
     help: "The job's number or name.", completion: .jobs(), transform: jobReference)
   var job: JobReference
+
+  func validate() throws {
+    if let lines, lines < 0 { throw ValidationError("--lines is 0 or more") }
+  }
 
   func run() throws {
     let view = try spool.job(job)
     let interrupt = follow ? Interrupt() : nil
     var log = LogReader(path: view.directory.log)
+    if let lines { try log.skip(toLast: lines) }
     while true {
       // The state comes first: what is written before the end of the job is then printed too.
       let isOver = try spool.job(.number(view.id)).job.state.isFinal
@@ -41,9 +51,30 @@ private struct LogReader {
   /// Bytes printed.
   var position = 0
 
+  /// Goes to where the last `count` lines begin.
+  mutating func skip(toLast count: Int) throws {
+    try whereThereIsOne { file in
+      let size = try file.status().size
+      var (start, left, buffer) = (size, count, [UInt8](repeating: 0, count: 1 << 16))
+      // Backwards; the end of the last line begins none.
+      while start > 0 {
+        let block = max(start - buffer.count, 0)
+        let read = try unsafe buffer.withUnsafeMutableBytes {
+          try unsafe file.read(into: $0, at: block)
+        }
+        for index in (0..<min(read, start - block)).reversed()
+        where buffer[index] == UInt8(ascii: "\n") && block + index < size - 1 {
+          left -= 1
+          if left == 0 { return position = block + index + 1 }
+        }
+        start = block
+      }
+      position = count == 0 ? size : 0
+    }
+  }
+
   mutating func printNew() throws {
-    do {
-      let file = try OpenFile(reading: path)
+    try whereThereIsOne { file in
       var buffer = [UInt8](repeating: 0, count: 1 << 16)
       while true {
         let count = try unsafe buffer.withUnsafeMutableBytes {
@@ -55,8 +86,14 @@ private struct LogReader {
         position += whole
         Terminal.output.write(String(decoding: buffer[..<whole], as: UTF8.self).printableLines)
       }
+    }
+  }
+
+  /// Opens the log, unless there is none: there is no log before the first run.
+  private func whereThereIsOne(_ body: (OpenFile) throws -> Void) throws {
+    do {
+      try body(OpenFile(reading: path))
     } catch let error as SystemError {
-      // There is no log before the first run.
       if !error.isNotFound { throw Refusal(error.description) }
     }
   }

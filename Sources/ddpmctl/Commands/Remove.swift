@@ -67,7 +67,8 @@ struct Purge: ParsableCommand {
   func run() throws {
     try spool.requireSpool()
     let user = geteuid()
-    let jobs = try attempt { try spool.reader.jobs(in: Set(JobState.final)) }.filter { job in
+    let states = state.isEmpty ? Set(JobState.final) : state.states
+    let jobs = try attempt { try spool.reader.jobs(in: states) }.filter { job in
       state.includes(job) && (user == 0 || job.envelope?.submitter == user)
     }
     let now = Timestamp.now().milliseconds

@@ -16,7 +16,15 @@ struct Results: ParsableCommand {
 
   func run() throws {
     // Of several with one name the newest, also without results: an older one's are not its own.
-    for view in try jobs.flatMap({ try spool.jobs($0) }) { try show(view) }
+    var troubles = Troubles()
+    for view in try jobs.flatMap({ try spool.jobs($0) }) {
+      do {
+        try show(view)
+      } catch let refusal as Refusal {
+        troubles.add(refusal)
+      }
+    }
+    try troubles.end()
   }
 
   private func show(_ view: JobView) throws {

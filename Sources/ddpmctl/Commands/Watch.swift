@@ -28,13 +28,14 @@ struct Watch: ParsableCommand {
 
   private func current() throws -> Int {
     try spool.requireSpool()
-    let jobs = try attempt { try spool.reader.jobs() }
-    let current =
-      jobs.first { $0.state == .running } ?? jobs.first { $0.state == .queued }
-      ?? jobs.first { $0.state == .deferred }
+    let queue = JobQueue(spool.layout)
+    let current = try attempt {
+      try [JobState.running, .queued, .deferred].lazy.compactMap { try queue.ids(in: $0).first }
+        .first
+    }
     guard let current else {
       throw Refusal("no job is running or queued; see: \(spool.command("list"))")
     }
-    return current.id
+    return current
   }
 }
