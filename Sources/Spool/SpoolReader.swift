@@ -171,13 +171,34 @@ public struct SpoolReader: Sendable {
     }
   }
 
-  /// How many files were refused, but for commands whose givers were told at once.
-  public func rejectedFiles() throws(SystemError) -> Int {
-    try Directory.names(in: layout.rejected).count { name in
-      name.hasSuffix(SpoolLayout.reasonSuffix)
-        && Submission.Token(fileName: String(name.dropLast(SpoolLayout.reasonSuffix.count)))?
-          .isCommand != true
+  /// A file that was refused.
+  public struct RejectedFile: Sendable {
+    /// What it is called.
+    public let name: String
+    /// When it was refused.
+    public let time: Timestamp
+    /// Why.
+    public let reason: String
+  }
+
+  /// How many files were refused, but for commands whose givers were told at once; and the last of them.
+  public func rejectedFiles() throws(SystemError) -> (count: Int, last: RejectedFile?) {
+    var count = 0
+    var last: (time: Timestamp, name: String)?
+    for file in try Directory.names(in: layout.rejected) {
+      guard file.hasSuffix(SpoolLayout.reasonSuffix) else { continue }
+      let name = String(file.dropLast(SpoolLayout.reasonSuffix.count))
+      if Submission.Token(fileName: name)?.isCommand == true { continue }
+      count += 1
+      guard let status = try? FileStatus(ofLink: layout.reason(ofRejected: name)) else { continue }
+      let time = Timestamp(status.modified)
+      if last.map({ $0.time <= time }) ?? true { last = (time, name) }
     }
+    guard let (time, name) = last,
+      let reason = try readFileIfPresent(layout.reason(ofRejected: name), limit: 1 << 20)
+    else { return (count, nil) }
+    let text = String(decoding: reason, as: UTF8.self)
+    return (count, RejectedFile(name: name, time: time, reason: text))
   }
 
   /// The process id of the daemon that serves the spool now; nil if there is none.

@@ -101,7 +101,23 @@ import Testing
     try spool.startDaemon()
     for name in ["a.json", "b.json", ".copied.json"] { try spool.drop(name, "{") }
     #expect(try spool.reader.waitingFiles() == 2)
-    #expect(try spool.reader.rejectedFiles() == 0)
+    #expect(try spool.reader.rejectedFiles().count == 0)
+  }
+
+  /// Of commands their givers were told; what was refused last is known with its reason.
+  @Test func knowsTheFileThatWasRefusedLast() throws {
+    let spool = try TestSpool()
+    let names = ["b.json", "a.json", "command-\(String(repeating: "0", count: 32)).json"]
+    for (index, name) in names.enumerated() {
+      let path = spool.layout.reason(ofRejected: name)
+      try AtomicFile.write("no \(name)\n", to: path)
+      let time = timespec(tv_sec: 1000 + index, tv_nsec: 0)
+      #expect(unsafe utimensat(AT_FDCWD, path, [time, time], 0) == 0)
+    }
+    let (count, last) = try spool.reader.rejectedFiles()
+    #expect(count == 2)
+    #expect(last?.name == "a.json" && last?.reason == "no a.json\n")
+    #expect(last?.time == Timestamp(milliseconds: 1_001_000))
   }
 
   @Test func doesNotSeeAJobThatIsNotAdmittedYet() throws {

@@ -212,8 +212,10 @@ import Testing
     #expect(try !ddpmctl("status").output.contains("refused files"))
     #expect(try JSONValue(parsing: ddpmctl("status", "--json").output)["rejected_files"] == 0)
     try Data("[]".utf8).write(to: URL(filePath: bench.layout.drop + "/wrong.json"))
-    while try SpoolReader(bench.layout).rejectedFiles() == 0 { usleep(1000) }
-    #expect(try ddpmctl("status").output.contains("refused files: 1"))
+    while try SpoolReader(bench.layout).rejectedFiles().count == 0 { usleep(1000) }
+    let status = try ddpmctl("status").output.split(separator: "\n")
+    #expect(status.dropLast().last?.hasPrefix("refused files: 1, each with its reason") == true)
+    #expect(status.last?.contains(/^  the last, [0-9]+ s ago, .+\.json: .+/) == true, "\(status)")
   }
 
   /// A list of some jobs: of these numbers, of all with these names, of a user.

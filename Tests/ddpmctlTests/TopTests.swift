@@ -151,4 +151,19 @@ struct TopCommandTests {
     #expect(screen.contains(" icanon ") && screen.contains(" echo "))
     #expect(try Directory.names(in: bench.layout.drop).isEmpty)
   }
+
+  /// Of a long queue no more is read than somebody looks at.
+  @Test func ofALongQueueItShowsTheBeginning() async throws {
+    try bench.admit("first", .queued)
+    for id in 2...230 {
+      try Directory.create(bench.layout.jobDirectory(id).path)
+      try AtomicFile.write("{}", to: bench.layout.queueEntry(id, .queued), synced: false)
+    }
+    try JobQueue(bench.layout).move(230, from: .queued, to: .running)
+    let terminal = try TerminalSession(bench, "/bin/sh", width: 90, height: 30)
+    try terminal.type("ddpmctl top\n")
+    let screen = try await terminal.screen { $0.contains("29 more jobs wait") }
+    #expect(screen.contains("> 230  ?") && screen.contains("  1    first"))
+    try terminal.press("q")
+  }
 }

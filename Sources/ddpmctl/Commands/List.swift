@@ -11,7 +11,8 @@ struct List: ParsableCommand {
     abstract: "List jobs: what waits and runs, and what ended last.",
     discussion: """
       Of the jobs that are over the \(endedShown) that ended last are listed, unless jobs are named, \
-      or with --all or --json; what is left out is said on standard error.
+      or with --all or --json; what is left out is said on standard error. AGE is the time since a \
+      job was submitted.
       """)
 
   /// So many of the jobs that are over are listed unless more are asked for.

@@ -37,7 +37,7 @@ struct Status: ParsableCommand {
         "paused": .bool(pause.isPaused), "jobs": .object(counts),
         "running": .array(running.map(\.json)),
         "waiting_files": arrived.map { .integer($0) } ?? nil,
-        "rejected_files": .integer(refused), "spool": .string(spool.layout.spool),
+        "rejected_files": .integer(refused.count), "spool": .string(spool.layout.spool),
         "state": .string(spool.layout.state),
       ]
       print(object.serialized(pretty: true))
@@ -66,8 +66,11 @@ struct Status: ParsableCommand {
     if let arrived, arrived > 0 {
       print("waiting files: \(arrived), to be taken in from \(spool.layout.drop)")
     }
-    if refused > 0 {
-      print("refused files: \(refused), each with its reason, in \(spool.layout.rejected)")
+    if refused.count > 0 {
+      print("refused files: \(refused.count), each with its reason, in \(spool.layout.rejected)")
+    }
+    if let last = refused.last {
+      print("  the last, \(ageText(last.time)) ago, \(last.name): \(last.reason.inOneLine)")
     }
   }
   /// The first jobs of those that wait, as far as there is something to say of them, and those that

@@ -10,7 +10,7 @@ struct Top: ParsableCommand {
     abstract: "Watch jobs, the queue and the machine on the whole screen.",
     discussion: """
       Looks once a second. Arrow keys select a job; c cancels it, once confirmed; h holds it, or \
-      releases it; q ends.
+      releases it; q ends. Of the jobs that wait the first \(mostWaiting) are shown.
       """)
 
   @OptionGroup var spool: SpoolOptions
@@ -40,12 +40,17 @@ struct Top: ParsableCommand {
   }
 }
 
+/// So many of the jobs that wait are read at each look.
+private let mostWaiting = 200
+
 /// What `top` knows from one look to the next.
 private struct SpoolWatch {
   private let spool: SpoolOptions
   private(set) var screen = TopScreen()
   private var processors: ProcessorTime?
   private var views: [JobView] = []
+  /// Jobs that wait and are not among them.
+  private var moreWaiting = 0
   private var selected: Int?
   /// The record of the job whose curve is shown.
   private var record: (id: Int, record: TrainingRecord)?
@@ -61,9 +66,7 @@ private struct SpoolWatch {
   mutating func look() throws {
     if lastLook.map({ ContinuousClock.now - $0 >= .milliseconds(900) }) != false {
       lastLook = .now
-      let states = JobState.allCases.filter { !$0.isFinal }
-      let all = try attempt { try spool.reader.jobs(in: Set(states), spool.viewer()) }
-      views = all.filter { $0.job.state == .running } + all.filter { $0.job.state != .running }
+      try lookAtJobs()
       try lookAtDaemon()
       lookAtMachine()
       try lookAtCommand()
@@ -78,6 +81,18 @@ private struct SpoolWatch {
     screen.plot = try attempt { try plot() }
   }
 
+  private mutating func lookAtJobs() throws {
+    let (jobs, left) = try attempt { () -> ([SpoolReader.Job], Int) in
+      let queue = JobQueue(spool.layout)
+      let waiting = try [.queued, .deferred, .held].flatMap { try queue.ids(in: $0) }.sorted()
+      let shown = try Set(queue.ids(in: .running) + waiting.prefix(mostWaiting)).sorted()
+      return (try shown.compactMap { try spool.reader.job($0) }, waiting.count - mostWaiting)
+    }
+    let all = jobs.filter { !$0.state.isFinal }.map(spool.viewer())
+    views = all.filter { $0.job.state == .running } + all.filter { $0.job.state != .running }
+    moreWaiting = max(left, 0)
+  }
+
   private mutating func lookAtDaemon() throws {
     let (daemon, problem, isPaused) = try attempt {
       (
@@ -86,7 +101,8 @@ private struct SpoolWatch {
       )
     }
     let state = daemon.map { "ddpmd is running (process \($0))" } ?? "ddpmd is not running"
-    screen.daemon = [state, isPaused ? "paused" : nil, problem].compactMap { $0 }
+    let more = moreWaiting > 0 ? "\(moreWaiting) more jobs wait" : nil
+    screen.daemon = [state, isPaused ? "paused" : nil, problem, more].compactMap { $0 }
       .joined(separator: ", ")
   }
 
