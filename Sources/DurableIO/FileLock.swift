@@ -21,7 +21,20 @@ public final class FileLock: Sendable {
 
   /// Locks `path`, which is created where missing; nil if another holder is alive.
   public static func acquire(_ path: String) throws(SystemError) -> FileLock? {
-    try lock(path, OFD_SETLK)
+    // Ten seconds, in so many waits that time in which the machine stands still hardly counts.
+    for _ in 0..<1000 {
+      if let lock = try lock(path, OFD_SETLK) { return lock }
+      guard try isLeftBehind(path) else { return nil }
+      usleep(10_000)
+    }
+    return nil
+  }
+
+  /// Whether the holder that the lock is known by is dead: a program that it was just starting has a
+  /// copy of its descriptor until its exec, and lets go then.
+  private static func isLeftBehind(_ path: String) throws(SystemError) -> Bool {
+    guard let holder = try holder(path) else { return try !isHeld(path) }
+    return kill(holder, 0) != 0 && errno == ESRCH
   }
 
   /// Locks `path`, waiting for another holder to let go or die.

@@ -118,6 +118,19 @@ import Testing
     lock.release()
     try await waiter.value.release()
   }
+
+  /// A program that a holder was starting when it was killed has a copy of the lock until its exec.
+  @Test func isNotKeptByWhatADeadHolderWasStarting() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder("lock")
+    let lock = try #require(try FileLock.acquire(path))
+    // No process has that number.
+    try OpenFile(path, flags: O_WRONLY).overwrite(with: Array("\(Int32.max)\n".utf8))
+    let next = Task.detached { try FileLock.acquire(path) }
+    try await Task.sleep(for: .milliseconds(50))
+    lock.release()
+    try #require(try await next.value).release()
+  }
 }
 
 @Suite struct SHA256Tests {

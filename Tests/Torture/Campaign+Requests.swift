@@ -12,6 +12,8 @@ extension Campaign {
       let open = oracle.jobs.count { !$0.isOver }
       if dice.chance(oracle.isPaused ? 0.4 : 0.03) {
         try give(oracle.isPaused ? .resume : .pause)
+      } else if dice.chance(0.05) {
+        try reconfigure()
       } else if open < Self.openJobs && dice.chance(0.6) {
         try submit()
       } else {
@@ -20,69 +22,36 @@ extension Campaign {
     }
   }
 
-  private func submit() throws {
-    if dice.chance(0.15), let job = repeatable.randomElement(using: &dice) {
-      return try handIn(job)
-    }
-    let makers = oracle.jobs.filter {
-      $0.recipe.work == .train && $0.id != nil && $0.pending == nil && !$0.isCancelled
-    }
-    var recipe = Recipe(
-      training: Recipe.Training.allCases.randomElement(using: &dice) ?? .plain, work: .train)
-    var queue: JSONObject = [:]
-    var maker: TrackedJob?
-    if dice.chance(0.55), let found = makers.randomElement(using: &dice) {
-      maker = found
-      recipe = found.outcome
-      recipe.work = dice.chance(0.6) ? .sample : .evaluate
-    } else if dice.chance(0.2) {
-      maker = makers.randomElement(using: &dice)
-    }
-    let id: JSONValue = .integer(maker?.id ?? 0)
-    if maker != nil && (recipe.work == .train || dice.chance(0.5)) {
-      queue["after"] = [["job": id, "when": recipe.work == .train ? "any" : "ok"]]
-    }
-    let startsHeld = dice.chance(0.1)
-    if startsHeld { queue["hold"] = true }
-    var key: String?
-    if dice.chance(0.3) {
-      keys += 1
-      key = "key-\(keys)"
-      queue["idempotency_key"] = .string("key-\(keys)")
-    }
-    if dice.chance(0.3) { queue["priority"] = .integer(Int.random(in: -5...5, using: &dice)) }
-    let job = recipe.job(images: images, model: ["job": id], queue: queue)
-    try handIn(
-      TrackedJob(
-        recipe, job, key: key, startsHeld: startsHeld, maker: maker,
-        needsMakerDone: recipe.work != .train))
-  }
-
-  /// Jobs that can be submitted again without becoming two.
-  private var repeatable: [TrackedJob] {
-    oracle.jobs.filter { $0.key != nil && $0.pending?.command != .remove }
-  }
-
-  private func handIn(_ job: TrackedJob) throws {
-    let file = try submitter.handIn(job.bytes, &dice)
-    oracle.submitted(job, file)
-    try note(
-      "\(file.fileName): \(job.recipe.name)\(job.maker.map { " after \($0.id ?? 0)" } ?? "")")
-  }
-
   private func command() throws {
-    let candidates = oracle.jobs.filter { $0.id != nil && $0.pending == nil }
-    guard let job = candidates.randomElement(using: &dice) else { return }
+    guard let job = oracle.jobs.filter(\.canBeCommanded).randomElement(using: &dice) else { return }
     let isNeeded = oracle.isNeeded(job)
     let isOver = job.isOver
     let canExtend = job.recipe.work == .train && !job.isExtended && !isNeeded
+    // A submission that comes behind a removal would be another job.
+    let canRemove = isOver && !isNeeded && !job.file.isOnItsWay
+    let edit = try edit(job, isNeeded: isNeeded)
     let command = dice.pick([
       (.cancel, isOver ? 0 : 4), (.hold, isOver ? 0 : 3), (.release, isOver ? 0 : 3),
       (.retry, isNeeded ? 0 : 3), (.prioritize(Int.random(in: -5...5, using: &dice)), 1),
-      (JobCommand.extend(steps: Recipe.extendedSteps), canExtend ? 4 : 0),
-      (.remove, isOver && !isNeeded ? 3 : 0),
+      (JobCommand.extend(steps: job.recipe.extendedSteps), canExtend ? 4 : 0), (edit, 3),
+      (.remove, canRemove ? 3 : 0),
     ])
     try give(command, to: job)
+  }
+
+  /// Another place in the queue for a job, or another training.
+  private func edit(_ job: TrackedJob, isNeeded: Bool) throws -> JobCommand {
+    var json = job.content.json.object ?? [:]
+    var queue = json["queue"]?.object ?? [:]
+    queue["priority"] = .integer(Int.random(in: -5...5, using: &dice))
+    queue["hold"] = dice.chance(0.2) ? true : nil
+    queue["time_limit"] = dice.chance(0.2) ? 1 : nil
+    if job.recipe.work == .train && !isNeeded && !job.isExtended && dice.chance(0.5) {
+      let training = Recipe.Training.short.randomElement(using: &dice) ?? .plain
+      json = Recipe(training: training, work: .train).job(images: images, model: nil)
+    }
+    json["queue"] = .object(queue)
+    return try .edit(to: json)
   }
 
   func give(_ command: JobCommand, to job: TrackedJob) throws {
@@ -90,6 +59,7 @@ extension Campaign {
     let text = Command.job(id, command).json.serialized(pretty: true)
     let file = try submitter.handIn(Array(text.utf8), &dice)
     job.pending = (command, file)
+    if command == .remove { job.file.isRemoved = true }
     try note("\(file.fileName): job \(id) \(command)")
   }
 
@@ -99,5 +69,13 @@ extension Campaign {
     let file = try submitter.handIn(Array(text.utf8), &dice)
     oracle.queueCommand = (command, file)
     try note("\(file.fileName): \(command)")
+  }
+}
+
+extension JobCommand {
+  /// Makes a job the one in `json`.
+  static func edit(to json: JSONObject) throws -> JobCommand {
+    let json = JSONValue.object(json)
+    return .edit(ReplacementJob(spec: try JobSpec(json: json), json: json))
   }
 }

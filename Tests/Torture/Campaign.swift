@@ -25,7 +25,10 @@ final class Campaign {
   private let watch: TreeWatch
   var dice: Dice
   var submitter: Submitter
-  private var daemon: Daemon?
+  private(set) var daemon: Daemon?
+  /// What the configuration file says, but for a moment.
+  var settings = Settings()
+  let configuration: String
   /// Idempotency keys so far.
   var keys = 0
 
@@ -39,9 +42,8 @@ final class Campaign {
     try layout.createDirectories()
     images = folder + "/images.idx"
     try AtomicFile.write(Images.idx, to: images)
-    // No number of kills is a job's own fault.
-    try AtomicFile.write(
-      "max_workers = 2\nthreads = 1\ncrash_limit = 1000\n", to: folder + "/ddpmd.conf")
+    configuration = folder + "/ddpmd.conf"
+    try AtomicFile.write(settings.text, to: configuration)
     journal = try AppendLog(folder + "/journal")
     oracle = Oracle(
       layout,
@@ -73,7 +75,7 @@ final class Campaign {
     case .recovery: sleep(until: first + dice.microseconds(0...25_000))
     case .early: sleep(until: first + dice.microseconds(0...300_000))
     case .late: sleep(until: first + dice.microseconds(300_000...1_000_000))
-    case .admission, .transition, .checkpoint, .publication, .removal:
+    case .admission, .transition, .checkpoint, .publication, .removal, .reload:
       watch.discard()
       // Not always the first such change, nor just behind it.
       for _ in 0..<Int.random(in: 1...4, using: &dice) {
@@ -109,22 +111,38 @@ final class Campaign {
       try daemon.kill()
       try orphans().forEach { $0.send(SIGKILL) }
     case .stopped:
-      try daemon.requestStop()
-      try daemon.awaitEnd()
+      return try stopDaemon()
     case .killedWhileStopping:
       try daemon.requestStop()
       pause(dice.microseconds(0...20_000))
       try daemon.kill()
     }
-    self.daemon = nil
+    forgetDaemon()
     // The next daemon sometimes finds a worker alive.
-    if ending == .bothKilled || ending == .stopped || dice.chance(0.5) { try awaitOrphans() }
+    if ending == .bothKilled || dice.chance(0.5) { try awaitOrphans() }
   }
 
-  private func startDaemon() throws {
+  func startDaemon() throws {
     if daemon != nil { return }
     daemon = try Daemon(
-      programs, root: folder, configuration: folder + "/ddpmd.conf", log: folder + "/ddpmd.log")
+      programs, root: folder, configuration: configuration, settings, running: oracle.running,
+      log: folder + "/ddpmd.log")
+  }
+
+  /// Has the daemon stop in order.
+  private func stopDaemon() throws {
+    guard let daemon else { return }
+    try daemon.requestStop()
+    try daemon.awaitEnd()
+    // What it was asked before it was to do first.
+    try settleReload()
+    forgetDaemon()
+    try awaitOrphans()
+  }
+
+  private func forgetDaemon() {
+    if let daemon { oracle.mostRunning = daemon.mostRunning }
+    daemon = nil
   }
 
   private func sleep(until deadline: ContinuousClock.Instant) {
@@ -139,65 +157,22 @@ final class Campaign {
 
   /// Workers end soon after their daemon, with a checkpoint.
   private func awaitOrphans() throws {
-    for orphan in try orphans() where try orphan.wait(atMost: .seconds(30)) == nil {
+    for orphan in try orphans() where try orphan.wait() == nil {
       throw Violation(
         found: "process \(orphan.id) is alive", expected: "workers end with their daemon")
-    }
-  }
-
-  // MARK: The end of a round
-
-  /// Lets the daemon finish everything, judges what must be true in the end, and has most jobs
-  /// removed: by the daemons of the next round, which are killed.
-  func finishRound() throws {
-    try note("the round ends")
-    try startDaemon()
-    try wait("every file in drop/ is settled") {
-      let snapshot = try Snapshot(layout)
-      return snapshot.onTheirWay.isEmpty && snapshot.removing.isEmpty
-    }
-    try rest()
-    for job in oracle.jobs where job.isHeld && job.state?.isFinal == false {
-      try wait("job \(job.id ?? 0) is held, as was asked") {
-        try state(of: job).map { $0 == .held || $0.isFinal } ?? true
-      }
-    }
-    if oracle.isPaused { try give(.resume) }
-    for job in oracle.jobs where job.pending == nil && job.state?.isFinal == false {
-      switch try state(of: job) {
-      case .held: try give(.release, to: job)
-      case .deferred: try give(.retry, to: job)
-      default: break
-      }
-    }
-    try wait("all jobs are over") {
-      try oracle.jobs.allSatisfy { try state(of: $0)?.isFinal == true }
-    }
-    try rest()
-    for job in oracle.jobs where job.state?.isFinal != true {
-      throw Violation(job: job.id, found: "it is not over", expected: "its end")
-    }
-    try oracle.judgeRemains()
-    for job in oracle.jobs where dice.chance(0.8) && !oracle.isNeeded(job) {
-      try give(.remove, to: job)
     }
   }
 
   /// Ends the campaign: everything is removed, and nothing may be left.
   func finish() throws {
     try finishRound()
-    try wait("every removal is settled") {
-      let snapshot = try Snapshot(layout)
-      return snapshot.onTheirWay.isEmpty && snapshot.removing.isEmpty
-    }
+    try awaitSettlement()
     try rest()
     for job in oracle.jobs { try give(.remove, to: job) }
     try wait("every job is removed") { try Directory.names(in: layout.jobs).isEmpty }
     try rest()
     try oracle.judgeEmptiness()
-    try daemon?.requestStop()
-    try daemon?.awaitEnd()
-    daemon = nil
+    try stopDaemon()
     let left = try ChildProcess.children()
     guard left.isEmpty else {
       throw Violation(
@@ -215,27 +190,20 @@ final class Campaign {
     }
   }
 
-  private func state(of job: TrackedJob) throws -> JobState? {
-    try job.id.flatMap { try JobQueue(layout).state(of: $0) }
-  }
-
   /// Stops the daemon for a judgement, and starts the next.
-  private func rest() throws {
-    try daemon?.requestStop()
-    try daemon?.awaitEnd()
-    daemon = nil
-    try awaitOrphans()
+  func rest() throws {
+    try stopDaemon()
     try oracle.judge()
     try startDaemon()
   }
 
-  /// Waits for two minutes at least, those not counted in which everything here is stopped.
-  private func wait(_ what: String, _ condition: () throws -> Bool) throws {
-    for _ in 0..<24_000 {
+  /// Waits for ten minutes at least, those not counted in which everything here is stopped.
+  func wait(_ what: String, _ condition: () throws -> Bool) throws {
+    for _ in 0..<120_000 {
       if try condition() { return }
       pause(.milliseconds(5))
     }
-    throw Violation(found: "nothing for two minutes", expected: what)
+    throw Violation(found: "nothing for ten minutes", expected: what)
   }
 
   func note(_ what: String) throws {

@@ -33,9 +33,9 @@ struct ChildProcess {
 
   func send(_ signal: Int32) { _ = kill(id, signal) }
 
-  /// Waits for its end and reaps it; nil if that does not come in time: in so many waits, so that
-  /// time during which this process and its children are stopped does not count.
-  func wait(atMost limit: Duration) throws -> WorkerEnd? {
+  /// Waits for its end and reaps it; nil if that does not come, with time for the slowest machine: in
+  /// so many waits, so that time during which this process and its children are stopped does not count.
+  func wait(atMost limit: Duration = .seconds(600)) throws -> WorkerEnd? {
     let handle = pidfd_open(id, 0)
     guard handle >= 0 else {
       throw SystemError(operation: "watch", path: "process \(id)", code: errno)

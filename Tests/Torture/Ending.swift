@@ -35,10 +35,12 @@ enum Moment: String, CaseIterable {
   case publication
   /// Just after a job's entry has left the queue for good.
   case removal
+  /// Just after the daemon has said what became of its configuration.
+  case reload
 
   static let weights: [(value: Moment, weight: Int)] = [
     (.recovery, 20), (.early, 15), (.late, 10), (.admission, 10), (.transition, 15),
-    (.checkpoint, 15), (.publication, 15), (.removal, 5),
+    (.checkpoint, 15), (.publication, 15), (.removal, 5), (.reload, 5),
   ]
 
   /// Whether the moment is that of a change at `path`, below the spool's root.
@@ -52,6 +54,7 @@ enum Moment: String, CaseIterable {
     case .checkpoint: has("/checkpoints/")
     case .publication: has("/results") && !has("/previews", "loss.png")
     case .removal: has("/removing/")
+    case .reload: has("/lib/configuration", "/lib/.configuration")
     }
   }
 }

@@ -18,7 +18,7 @@ extension Oracle {
     }
     for job in jobs {
       guard let id = job.id else {
-        throw Violation(found: "\(job.names) is no job", expected: "a job")
+        throw Violation(found: "\(job.file.names) is no job", expected: "a job")
       }
       if job.state == .done { try judgeSurplus(job, id) }
       let history = try SpoolReader(layout).events(of: id).map(\.kind)
@@ -80,7 +80,7 @@ extension Oracle {
 
   /// The results from before an extension are where it put them, if there were any.
   private func judgeEarlierResults(_ job: TrackedJob, _ id: Int) throws {
-    let path = layout.jobDirectory(id).results(after: Recipe.submittedSteps)
+    let path = layout.jobDirectory(id).results(after: job.recipe.steps)
     let earlier = try TrackedJob.Publication(path)
     if let before = job.publishedBefore, before != earlier {
       throw Violation(
@@ -94,11 +94,23 @@ extension Oracle {
     var expected = try references.results(of: recipe)
     let found = try ResultFiles(results)
     // Previews that were drawn before an extension may have gone aside with the results of then.
-    if recipe.steps > Recipe.submittedSteps { expected.omit("previews/", missingIn: found) }
+    if recipe.isExtended { expected.omit("previews/", missingIn: found) }
     guard found == expected else {
       throw Violation(
         job: id, found: "other results: " + found.difference(from: expected),
         expected: "those of an uninterrupted run of \(recipe.name) with \(recipe.steps) steps")
+    }
+  }
+
+  /// - limit: the shortest that the job has had since the last look.
+  func judgeTimeLimit(_ job: TrackedJob, _ entry: QueueEntry, _ limit: Int?) throws {
+    tally.timedOut += 1
+    guard let limit, entry.secondsRun > Double(limit) - 0.001, job.mostRun >= .seconds(limit)
+    else {
+      throw Violation(
+        job: entry.id,
+        found: "it timed out after \(entry.secondsRun) s by its entry, \(job.mostRun) at most",
+        expected: limit.map { "it runs for \($0) s" } ?? "it has no limit")
     }
   }
 

@@ -11,18 +11,30 @@ final class Oracle {
   let layout: SpoolLayout
   let references: References
   /// By their submission.
-  private(set) var jobs: [TrackedJob] = []
+  var jobs: [TrackedJob] = []
   /// Which submission got which number, for ever.
   private var owners: [Int: TrackedJob] = [:]
   /// The command about the queue that is under way, at most one.
   var queueCommand: (command: QueueCommand, file: HandedIn)?
   private(set) var isPaused = false
+  /// What daemons have removed ended jobs by since the last look; the last one holds.
+  var retentions = [JobRemoval.Retention()]
+  /// The last daemon may have had no more jobs running at the same time.
+  var mostRunning = Int.max
+  /// The jobs that ran at the last look.
+  private(set) var running = 0
+  /// When the last look was, by the clock that daemons note ends by.
+  private(set) var lastLook = Timestamp.now()
+  private var lastInstant = ContinuousClock.now
   var tally = Tally()
 
   struct Tally {
     var jobs: [Recipe.Work: Int] = [:]
+    var arrays = 0
     /// Of jobs that are removed by now.
     var ends: [JobState: Int] = [:]
+    var timedOut = 0
+    var purged = 0
     var verified = 0
     var repeated = 0
     var accepted = 0
@@ -36,19 +48,23 @@ final class Oracle {
 
   // MARK: What is asked for
 
-  func submitted(_ job: TrackedJob, _ file: HandedIn) {
-    if job.submissions.isEmpty {
+  func submitted(_ new: [TrackedJob], _ file: HandedIn) {
+    for job in new {
       jobs.append(job)
       tally.jobs[job.recipe.work, default: 0] += 1
-    } else {
-      tally.repeated += 1
     }
-    job.submissions.append(file)
+    if new.count > 1 { tally.arrays += 1 }
+    new.first?.file.take(file)
+  }
+
+  func submittedAgain(_ jobFile: JobFile, _ file: HandedIn) {
+    tally.repeated += 1
+    jobFile.take(file)
   }
 
   /// Whether there are jobs that wait for `job`, or may come to read its results.
   func isNeeded(_ job: TrackedJob) -> Bool {
-    jobs.contains { $0.maker === job && !($0.state == .done && $0.isOver) }
+    jobs.contains { $0.file.maker === job && !($0.state == .done && $0.isOver) }
   }
 
   // MARK: Judgement
@@ -58,15 +74,20 @@ final class Oracle {
   /// Throws: the first `Violation`.
   func judge() throws {
     let snapshot = try Snapshot(layout)
+    let elapsed = ContinuousClock.now - lastInstant
     try judgePlaces(snapshot)
+    try judgeGone(snapshot)
     // Since the look before this one.
     let wasPaused = isPaused && queueCommand == nil
     try judgePause(snapshot)
     for (id, states) in snapshot.states.sorted(by: { $0.key < $1.key }) {
-      try judge(id, states[0], wasPaused: wasPaused, snapshot)
+      try judge(id, states[0], wasPaused: wasPaused, elapsed, snapshot)
     }
-    for job in jobs where job.pending?.command == .remove { try judgeRemoval(job, snapshot) }
-    for job in jobs { try judgeSubmissions(job, snapshot) }
+    try forgetRemoved(snapshot)
+    try judgeFiles(snapshot)
+    retentions = retentions.suffix(1)
+    lastLook = .now()
+    lastInstant = .now
   }
 
   /// Every number is in one place, and everything in it belongs to it.
@@ -89,11 +110,10 @@ final class Oracle {
         job: id, found: "a folder without an entry",
         expected: "an entry, or a claim or a removal to finish")
     }
-    for job in jobs {
-      guard let id = job.id, snapshot.states[id] == nil, job.pending?.command != .remove else {
-        continue
-      }
-      throw Violation(job: id, found: "it is gone", expected: "the job: nobody removed it")
+    running = snapshot.states.count { $0.value == [.running] }
+    guard running <= mostRunning else {
+      throw Violation(
+        found: "\(running) jobs run at the same time", expected: "\(mostRunning) at most")
     }
   }
 
@@ -102,6 +122,7 @@ final class Oracle {
       switch try answer(to: file, snapshot) {
       case .pending: return
       case .accepted: isPaused = command == .pause
+      case .refused where file.wasSlow: break
       case .refused(let reason):
         throw Violation(found: "\(command) was refused: \(reason)", expected: "it is accepted")
       }
@@ -115,16 +136,29 @@ final class Oracle {
   }
 
   private func judge(
-    _ id: Int, _ state: JobState, wasPaused: Bool, _ snapshot: Snapshot
+    _ id: Int, _ state: JobState, wasPaused: Bool, _ elapsed: Duration, _ snapshot: Snapshot
   ) throws {
-    let job = try owner(of: id, layout.jobDirectory(id))
-    let before = job.state
+    guard let now = try SpoolReader(layout).job(id), let envelope = now.envelope else {
+      throw Violation(job: id, found: "a damaged envelope", expected: "a whole one")
+    }
+    let job = try owner(of: envelope)
+    let (before, last) = (job.state, job.entry ?? QueueEntry(id: id))
+    let limits = [job.queue.timeLimit]
     let mayNotStart = wasPaused || job.mayNotStart
     try settleCommand(job, snapshot)
-    job.state = state
-    if mayNotStart, before != .running, before != .done, state == .running || state == .done {
+    try judgeWishes(job, now, envelope)
+    (job.state, job.entry) = (state, now.entry)
+    let isStarted = now.entry.attempts > last.attempts
+    let hasRun = before != .running && before != .done && (state == .running || state == .done)
+    if mayNotStart && (isStarted || hasRun) {
       throw Violation(
-        job: id, found: "it was started", expected: "it or the queue was stopped before")
+        job: id, found: "it was started",
+        expected: "it or the queue was stopped before, or its time was up")
+    }
+    if isStarted && last.attempts == 0 && !job.file.mayRun {
+      throw Violation(
+        job: id, found: "it has run before the end of job \(job.file.maker?.id ?? 0)",
+        expected: "it waits for that")
     }
     if let before, before.isFinal, before != state, !job.isRevived {
       throw Violation(
@@ -132,38 +166,35 @@ final class Oracle {
         expected: "\(before), once and for all")
     }
     job.isRevived = job.pending?.command.revives == true
-    if job.startsHeld && !job.wasCommanded && state != .held {
+    if job.isHeldFromTheStart && state != .held {
       throw Violation(job: id, found: "it is \(state)", expected: "held, as its file says")
     }
-    if let maker = job.maker, state == .running, !maker.isOver, !job.wasRevived {
-      throw Violation(
-        job: id, found: "it runs before the end of job \(maker.id ?? 0)",
-        expected: "it waits for that")
-    }
+    if isStarted || before == .running { job.mostRun += elapsed }
+    if state.isFinal { job.ends.insert(state) }
     switch state {
     case .done: try judgeResults(job, id)
     case .cancelled: try judgeCancellation(job, id)
-    case .failed where !(job.needsMakerDone && job.maker?.mayHaveFallen == true):
+    case .failed where before == .failed && now.entry.ended == last.ended: break
+    case .failed where now.entry.timedOut:
+      try judgeTimeLimit(job, now.entry, (limits + [job.queue.timeLimit]).compactMap { $0 }.min())
+    case .failed where !job.file.mayFall:
       throw Violation(job: id, found: "it has failed", expected: "nothing that could fail it")
     case .failed, .queued, .running, .deferred, .held: break
     }
   }
 
-  /// The submission whose job has the number.
-  private func owner(of id: Int, _ directory: JobDirectory) throws -> TrackedJob {
-    let envelope: Envelope
-    do {
-      envelope = try Envelope.parse(try readFile(directory.job))
-    } catch {
-      throw Violation(job: id, found: "\(error)", expected: "a whole envelope")
-    }
+  /// The job that has the number.
+  private func owner(of envelope: Envelope) throws -> TrackedJob {
+    let id = envelope.id
+    let place = (envelope.array?.place ?? 1) - 1
     let submitter = jobs.first { job in
-      job.submissions.contains { $0.fileName == envelope.fileName }
+      job.place == place && job.file.submissions.contains { $0.fileName == envelope.fileName }
     }
     guard let job = submitter, owners[id] == nil || owners[id] === job else {
       throw Violation(
         job: id, found: "it came as \(envelope.fileName)",
-        expected: owners[id].map { "the job that came as \($0.names)" } ?? "a submission of ours")
+        expected: owners[id].map { "the job that came as \($0.file.names)" }
+          ?? "a submission of ours")
     }
     if job.id == nil {
       job.id = id
@@ -171,100 +202,41 @@ final class Oracle {
     }
     guard job.id == id else {
       throw Violation(
-        job: id, found: "it came as \(job.names), as did job \(job.id ?? 0)",
+        job: id, found: "it came as \(job.file.names), as did job \(job.id ?? 0)",
         expected: "one job of that")
-    }
-    guard envelope.id == id, envelope.job == job.json,
-      envelope.sha256 == SHA256.of(job.bytes).hex
-    else {
-      throw Violation(job: id, found: "another content", expected: "the file as submitted")
     }
     return job
   }
 
-  // MARK: Answers
-
-  /// Takes note of what became of the command that is under way.
-  private func settleCommand(_ job: TrackedJob, _ snapshot: Snapshot) throws {
-    guard let (command, file) = job.pending else { return }
-    switch try answer(to: file, snapshot) {
-    case .pending:
-      if command.revives { job.isRevived = true }
-      return
-    case .accepted(let id):
-      guard id == nil || id == job.id else {
-        throw Violation(
-          job: job.id, found: "a receipt for \(command) that says \(id ?? 0)",
-          expected: "the job's number")
-      }
-      job.accept(command)
-      job.isRevived = command.revives
-      tally.accepted += 1
-    case .refused(let reason):
-      // Where the job's own end comes first a command may be refused; otherwise not.
-      for nonsense in ["there is no job", "extend it to more"] where reason.contains(nonsense) {
-        throw Violation(
-          job: job.id, found: "\(command) was refused: \(reason)", expected: "it is accepted")
-      }
-      tally.refused += 1
+  /// What is on disk of a job is what was asked for, and nothing of what was not.
+  private func judgeWishes(
+    _ job: TrackedJob, _ now: SpoolReader.Job, _ envelope: Envelope
+  ) throws {
+    var contents = [job.content]
+    var steps = [job.isExtended ? job.recipe.extendedSteps : nil]
+    var priorities = [job.queue.priority]
+    switch job.pending?.command {
+    case .edit(let new):
+      contents += job.pending.map { [$0.file.content(new)] } ?? []
+      priorities.append(new.spec.queue.priority)
+    case .extend(let new): steps.append(new)
+    case .prioritize(let priority): priorities.append(priority)
+    default: break
     }
-    job.pending = nil
-  }
-
-  private func judgeRemoval(_ job: TrackedJob, _ snapshot: Snapshot) throws {
-    guard let (_, file) = job.pending, let id = job.id, snapshot.states[id] == nil,
-      try answer(to: file, snapshot) != .pending, !snapshot.removing.contains(id)
-    else { return }
-    if let key = job.key,
-      try Directory.names(in: layout.keys).contains(where: { $0.hasSuffix(":" + key) })
-    {
-      throw Violation(job: id, found: "it was removed, and not its key", expected: "neither")
+    let found = TrackedJob.Content(json: envelope.job, sha256: envelope.sha256)
+    guard contents.contains(found), envelope.array?.count ?? 1 == job.file.count else {
+      throw Violation(
+        job: now.id, found: "another content", expected: "the file as submitted, or edited")
     }
-    if let state = job.state { tally.ends[state, default: 0] += 1 }
-    jobs.removeAll { $0 === job }
-  }
-
-  /// No submission is lost, refused, or answered with another number.
-  private func judgeSubmissions(_ job: TrackedJob, _ snapshot: Snapshot) throws {
-    // A removal takes the receipts with it.
-    if job.pending?.command == .remove { return }
-    for file in job.submissions {
-      switch try answer(to: file, snapshot) {
-      case .pending: continue
-      case .accepted(let id) where job.id != nil && (id == nil || id == job.id): continue
-      case .accepted(let id):
-        throw Violation(
-          job: job.id, found: "\(file.fileName) was taken" + (id.map { " as job \($0)" } ?? ""),
-          expected: job.id.map { "as job \($0)" } ?? "a job of it")
-      case .refused(let reason):
-        throw Violation(
-          job: job.id, found: "\(file.fileName) was refused: \(reason)", expected: "a job of it")
-      }
+    guard steps.contains(now.amendment?.steps) else {
+      throw Violation(
+        job: now.id, found: "an amendment to \(now.amendment?.steps ?? 0) steps",
+        expected: job.isExtended ? "an extension" : "none")
     }
-  }
-
-  private func answer(to file: HandedIn, _ snapshot: Snapshot) throws -> Answer {
-    if snapshot.onTheirWay.contains(file.fileName) { return .pending }
-    let reason = try readFileIfPresent("\(layout.rejected)/\(file.fileName).reason")
-      .map { String(decoding: $0, as: UTF8.self).trimmingSuffix("\n") }
-    var receipt: Int?
-    if let token = file.token {
-      let path = "\(layout.receipts)/\(token)"
-      receipt = try readFileIfPresent(path).flatMap {
-        Int(String(decoding: $0, as: UTF8.self).trimmingSuffix("\n"))
-      }
-      guard (receipt == nil) != (reason == nil) else {
-        throw Violation(
-          found: "\(file.fileName) has " + (receipt == nil ? "no answer" : "two answers"),
-          expected: "a receipt or a refusal")
-      }
+    guard priorities.contains(now.entry.priority) else {
+      throw Violation(
+        job: now.id, found: "priority \(now.entry.priority)",
+        expected: "priority \(job.queue.priority)")
     }
-    return reason.map { .refused($0) } ?? .accepted(receipt)
-  }
-}
-
-extension String {
-  fileprivate func trimmingSuffix(_ suffix: String) -> String {
-    hasSuffix(suffix) ? String(dropLast(suffix.count)) : self
   }
 }

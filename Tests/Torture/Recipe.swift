@@ -15,21 +15,43 @@ struct Recipe: Hashable {
     case heldOut
     /// A learned variance, and the latest losses by timestep.
     case hybrid
+    /// So many steps that it runs into the shortest time limit there is.
+    case long
+
+    static let short: [Training] = [.plain, .heldOut, .hybrid]
+
+    /// As submitted.
+    var steps: Int { self == .long ? 900 : 120 }
   }
 
   enum Work: String, CaseIterable {
     case train, sample, evaluate
   }
 
-  /// The steps of the training.
-  var steps = Recipe.submittedSteps
+  /// Whether the training has been given more steps.
+  var isExtended = false
 
-  static let submittedSteps = 120
+  /// The steps of the training.
+  var steps: Int { isExtended ? extendedSteps : training.steps }
   /// What an extension asks for.
-  static let extendedSteps = 180
+  var extendedSteps: Int { training.steps + 60 }
 
   /// Its name; that of a job does not change with an extension.
   var name: String { "\(training)-\(work)" }
+
+  /// The recipe of that name, with the steps as submitted.
+  init?(named name: String) {
+    let parts = name.split(separator: "-").map(String.init)
+    guard parts.count == 2, let training = Training(rawValue: parts[0]),
+      let work = Work(rawValue: parts[1])
+    else { return nil }
+    self.init(training: training, work: work)
+  }
+
+  init(training: Training, work: Work) {
+    self.training = training
+    self.work = work
+  }
 
   /// The job, reading images from the file `images` and a model from `model`.
   func job(images: String, model: JSONValue?, queue: JSONObject = [:]) -> JSONObject {

@@ -44,7 +44,7 @@ final class References {
     try AtomicFile.write(envelope.json.serialized(), to: directory.job)
     let worker = try ChildProcess(
       programs.worker, [directory.path, "--threads", "1"], log: directory.log)
-    let end = try worker.wait(atMost: .seconds(120))
+    let end = try worker.wait()
     guard end == .exited(code: WorkerExit.finished) else {
       throw Violation(
         found: "left alone, \(recipe.name) ends with \(end.map { "\($0)" } ?? "no end"); see "

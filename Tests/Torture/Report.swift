@@ -12,7 +12,9 @@ extension Campaign {
       Self.list(Ending.allCases) { (endings[$0], $0.rawValue) },
       "at " + Self.list(Moment.allCases) { (moments[$0], $0.rawValue) },
       "jobs: " + Self.list(Recipe.Work.allCases) { (tally.jobs[$0], $0.rawValue) },
+      "in \(tally.arrays) arrays and alone",
       "in the end " + Self.list([.done, .failed, .cancelled]) { (tally.ends[$0], $0.rawValue) },
+      "timed out: \(tally.timedOut)", "purged: \(tally.purged)",
       "submitted again by key: \(tally.repeated)",
       "results equal to an uninterrupted run's: \(tally.verified)",
       "commands: \(tally.accepted) accepted, \(tally.refused) refused",
@@ -34,7 +36,8 @@ extension Oracle {
     let directory = layout.jobDirectory(id)
     var lines: [String] = []
     for job in jobs where job.id == id {
-      lines.append("job \(id): \(job.recipe.name), submitted as \(job.names)")
+      lines.append("job \(id): \(job.recipe.name), submitted as \(job.file.names)")
+      lines.append("at the last look: \(job.state.map(\.rawValue) ?? "not there"), \(job.ends)")
       lines.append("commands accepted: \(job.accepted)")
       if let (command, file) = job.pending {
         lines.append("under way: \(command), \(file.fileName)")

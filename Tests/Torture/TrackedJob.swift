@@ -3,44 +3,34 @@ import Jobs
 import Spool
 import StrictJSON
 
-/// A file that was put into `drop/`.
-struct HandedIn {
-  let fileName: String
-  /// Nil for a file that was copied as anybody would.
-  let token: Submission.Token?
-}
-
-/// What became of a file.
-enum Answer: Equatable {
-  case pending
-  /// With the number that a receipt says.
-  case accepted(Int?)
-  case refused(String)
-}
-
 /// A job that was submitted, and all that must be true of it.
 final class TrackedJob {
-  /// With the steps as submitted.
-  let recipe: Recipe
-  let bytes: [UInt8]
-  let json: JSONValue
-  let key: String?
-  let startsHeld: Bool
-  /// The job that this one is to run after.
-  let maker: TrackedJob?
-  let needsMakerDone: Bool
-  /// One, or with an idempotency key several.
-  var submissions: [HandedIn] = []
+  let file: JobFile
+  /// Which of the file's jobs it is, from 0.
+  let place: Int
+  private(set) var content: Content
+  /// What its results must be, with the steps as submitted.
+  private(set) var recipe: Recipe
+  /// Its place in the queue, as its file and accepted commands say.
+  private(set) var queue: QueueSpec
+  private let startsHeld: Bool
 
   // What was seen.
   var id: Int?
   var state: JobState?
+  var entry: QueueEntry?
+  /// The ends that it has come to since it was last made to run again.
+  var ends: Set<JobState> = []
+  /// It has not run for longer since it was last made to run again after an end.
+  var mostRun = Duration.zero
   /// Since the results are there.
   var published: Publication?
   /// Whether the published results are known to be those of the reference.
   var isVerified = false
   /// The results that an extension has put aside.
   private(set) var publishedBefore: Publication?
+  /// Whether it is out of the queue for good, and nobody had asked for that.
+  var isGone = false
 
   // What was asked for.
   /// At most one command about a job is under way, so that their order is known.
@@ -49,17 +39,21 @@ final class TrackedJob {
   /// Whether something since the last look may have had the ended job run again.
   var isRevived = false
 
-  init(
-    _ recipe: Recipe, _ job: JSONObject, key: String?, startsHeld: Bool,
-    maker: TrackedJob?, needsMakerDone: Bool
-  ) {
+  /// - json: the job as its own file would be.
+  init(_ file: JobFile, place: Int, _ recipe: Recipe, _ json: JSONValue) throws {
+    self.file = file
+    self.place = place
     self.recipe = recipe
-    json = .object(job)
-    bytes = Array(json.serialized(pretty: true).utf8)
-    self.key = key
-    self.startsHeld = startsHeld
-    self.maker = maker
-    self.needsMakerDone = needsMakerDone
+    content = Content(json: json, sha256: SHA256.of(file.bytes).hex)
+    queue = try JobSpec(json: json).queue
+    startsHeld = queue.hold
+  }
+
+  /// A job as its envelope holds it.
+  struct Content: Equatable {
+    let json: JSONValue
+    /// Of the file that it came in.
+    let sha256: String
   }
 
   /// Results in their place: replaced, they would be others.
@@ -79,19 +73,30 @@ final class TrackedJob {
   }
 
   /// Takes note of an accepted command.
-  func accept(_ command: JobCommand) {
+  func accept(_ command: JobCommand, _ file: HandedIn) {
     accepted.append(command)
-    if command.isExtension {
+    if command.revives {
+      ends = []
+      if state?.isFinal == true { mostRun = .zero }
+    }
+    switch command {
+    case .extend:
       publishedBefore = published
       published = nil
       isVerified = false
+    case .prioritize(let priority): queue.priority = priority
+    case .edit(let new):
+      content = file.content(new)
+      recipe = Recipe(named: new.spec.name) ?? recipe
+      queue = new.spec.queue
+    case .cancel, .hold, .release, .retry, .remove: break
     }
   }
 
   /// What the job's results must be now.
   var outcome: Recipe {
     var recipe = recipe
-    if isExtended { recipe.steps = Recipe.extendedSteps }
+    if isExtended { recipe.isExtended = true }
     return recipe
   }
 
@@ -102,33 +107,33 @@ final class TrackedJob {
 
   /// Whether the newest command that decides so has the job wait.
   var isHeld: Bool {
-    switch newest({ $0 == .hold || $0 == .release || $0.revives }) {
-    case .hold: true
-    case nil: startsHeld
-    default: false
-    }
+    newest { $0.holds || $0 == .release || $0.revives }?.holds ?? startsHeld
+  }
+
+  /// Whether it has run for as long as it may.
+  var isTimeUp: Bool {
+    guard let limit = queue.timeLimit, let entry else { return false }
+    return entry.secondsRun >= Double(limit)
   }
 
   /// Whether nothing that was asked for allows the job to be started from where it is.
-  var mayNotStart: Bool { state != nil && pending == nil && (isHeld || isCancelled) }
-
-  /// Whether the job may have been let go, or ended, by what was asked for.
-  var wasCommanded: Bool { pending != nil || !accepted.isEmpty }
-
-  /// Whether it was ever made to run again, which is not always to wait again.
-  var wasRevived: Bool { accepted.contains(where: \.revives) || pending?.command.revives == true }
-
-  /// Whether it was ever kept from being done.
-  var mayHaveFallen: Bool {
-    accepted.contains(.cancel) || pending?.command == .cancel || state == .failed
-      || state == .cancelled
+  var mayNotStart: Bool {
+    state != nil && pending == nil && (isHeld || isCancelled || isTimeUp)
   }
 
-  /// Whether the job will not run again by what is known.
-  var isOver: Bool { state?.isFinal == true && pending?.command.revives != true }
+  /// Whether it waits to be released since it is there.
+  var isHeldFromTheStart: Bool { startsHeld && pending == nil && accepted.isEmpty }
 
-  /// For people.
-  var names: String { submissions.map(\.fileName).joined(separator: ", ") }
+  /// Whether the job will not run again by what is known.
+  var isOver: Bool { isGone || state?.isFinal == true && pending?.command.revives != true }
+
+  /// Whether it may be over, or have been since the last look.
+  var mayHaveEnded: Bool {
+    state?.isFinal == true || isRevived || !(state == .held && pending == nil)
+  }
+
+  /// Whether a command may be given about it.
+  var canBeCommanded: Bool { id != nil && pending == nil && !isGone }
 
   private func newest(_ matches: (JobCommand) -> Bool) -> JobCommand? {
     accepted.last(where: matches)
@@ -140,4 +145,13 @@ extension JobCommand {
 
   /// Whether it has an ended job run again.
   var revives: Bool { self == .retry || isExtension }
+
+  /// Whether it has a job wait that is not over.
+  var holds: Bool {
+    switch self {
+    case .hold: true
+    case .edit(let new): new.spec.queue.hold
+    default: false
+    }
+  }
 }

@@ -1,0 +1,52 @@
+import DurableIO
+import Glibc
+import Spool
+
+/// What administrators do meanwhile: they change the configuration file.
+extension Campaign {
+  /// Changes the file, and has a daemon that serves the spool read it again.
+  func reconfigure() throws {
+    var new = settings
+    new.maxWorkers = Int.random(in: 1...3, using: &dice)
+    let isWrong = dice.chance(0.2)
+    let isAwaited = isWrong || dice.chance(0.5)
+    if isWrong { try tryWrongSettings() } else { try change(to: new, isAwaited: isAwaited) }
+  }
+
+  /// - isAwaited: whether the daemon does what the file says when this returns.
+  func change(to new: Settings, isAwaited: Bool) throws {
+    try settleReload()
+    // Else it may read the old file or the new one.
+    let isServing = try daemon?.isServing() == true
+    try AtomicFile.write(new.text, to: configuration)
+    settings = new
+    oracle.retentions.append(new.retention)
+    guard let daemon, isServing else {
+      try note("the configuration changes: \(new)")
+      self.daemon?.forgetSettings(new)
+      return
+    }
+    daemon.requestReload(of: new)
+    try note("reload: \(new)")
+    if isAwaited { try settleReload() }
+  }
+
+  /// Has the daemon read a file that it must refuse, and keep to what the last one said.
+  private func tryWrongSettings() throws {
+    try settleReload()
+    guard let daemon, try daemon.isServing() else { return }
+    let text = settings.text
+    try AtomicFile.write(text + "max_workers = 0\n", to: configuration)
+    daemon.requestReload(of: nil)
+    try note("reload of a wrong file")
+    try settleReload()
+    try AtomicFile.write(text, to: configuration)
+  }
+
+  /// Waits until the daemon has read what it was to read, if anything, and judges what it says.
+  func settleReload() throws {
+    guard let daemon, daemon.awaitsReload else { return }
+    try wait("the configuration is read") { try daemon.hasReloaded() }
+    try daemon.judgeReload()
+  }
+}
