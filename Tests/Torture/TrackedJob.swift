@@ -87,7 +87,7 @@ final class TrackedJob {
     case .prioritize(let priority): queue.priority = priority
     case .edit(let new):
       content = file.content(new)
-      recipe = Recipe(named: new.spec.name) ?? recipe
+      if new.spec.name != recipe.name { recipe = Recipe(named: new.spec.name) ?? recipe }
       queue = new.spec.queue
     case .cancel, .hold, .release, .retry, .remove: break
     }
