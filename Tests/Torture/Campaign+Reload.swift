@@ -6,11 +6,10 @@ import Spool
 extension Campaign {
   /// Changes the file, and has a daemon that serves the spool read it again.
   func reconfigure() throws {
+    if dice.chance(0.2) { return try tryWrongSettings() }
     var new = settings
     new.maxWorkers = Int.random(in: 1...3, using: &dice)
-    let isWrong = dice.chance(0.2)
-    let isAwaited = isWrong || dice.chance(0.5)
-    if isWrong { try tryWrongSettings() } else { try change(to: new, isAwaited: isAwaited) }
+    try change(to: new, isAwaited: dice.chance(0.5))
   }
 
   /// - isAwaited: whether the daemon does what the file says when this returns.
@@ -27,6 +26,7 @@ extension Campaign {
       return
     }
     daemon.requestReload(of: new)
+    oracle.tally.reloads += 1
     try note("reload: \(new)")
     if isAwaited { try settleReload() }
   }
@@ -35,12 +35,14 @@ extension Campaign {
   private func tryWrongSettings() throws {
     try settleReload()
     guard let daemon, try daemon.isServing() else { return }
-    let text = settings.text
-    try AtomicFile.write(text + "max_workers = 0\n", to: configuration)
+    var wrong = settings
+    wrong.maxWorkers = 4
+    try AtomicFile.write(wrong.text + "worker_timeout = soon\n", to: configuration)
     daemon.requestReload(of: nil)
+    oracle.tally.reloads += 1
     try note("reload of a wrong file")
     try settleReload()
-    try AtomicFile.write(text, to: configuration)
+    try AtomicFile.write(settings.text, to: configuration)
   }
 
   /// Waits until the daemon has read what it was to read, if anything, and judges what it says.

@@ -80,7 +80,8 @@ extension Campaign {
   /// Files that can be submitted again without becoming jobs once more.
   private var repeatable: [JobFile] {
     if oracle.isPurging { return [] }
-    return oracle.jobs.filter { $0.place == 0 && $0.file.key != nil && !$0.file.isRemoved }
-      .map(\.file)
+    return oracle.jobs.filter { $0.place == 0 }.map(\.file).filter { file in
+      file.key != nil && !file.isRemoved && !file.submissions.contains(where: \.wasSlow)
+    }
   }
 }

@@ -130,7 +130,7 @@ final class Campaign {
   }
 
   /// Has the daemon stop in order.
-  private func stopDaemon() throws {
+  func stopDaemon() throws {
     guard let daemon else { return }
     try daemon.requestStop()
     try daemon.awaitEnd()

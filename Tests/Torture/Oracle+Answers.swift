@@ -27,7 +27,7 @@ extension Oracle {
       }
       job.accept(command, file)
       job.isRevived = command.revives
-      tally.accepted += 1
+      tally.accepted["\(command)".split(separator: " ")[0].description, default: 0] += 1
     case .refused(let reason):
       // Where the job's own end comes first a command may be refused; otherwise not.
       for nonsense in ["there is no job", "extend it to more", "$.file"]
@@ -86,9 +86,8 @@ extension Oracle {
       throw Violation(
         job: file.first, found: "\(submission.fileName) was taken, as \(ids.text)",
         expected: file.ids == nil ? "a job of it" : "as \(file.ids.text)")
-    case .refused where submission.wasSlow && file.first == nil:
-      jobs.removeAll { $0.file === file }
-    case .refused where submission.wasSlow: break
+    case .refused where submission.wasSlow:
+      if file.submissions.count == 1 { jobs.removeAll { $0.file === file } }
     case .refused(let reason):
       throw Violation(
         job: file.first, found: "\(submission.fileName) was refused: \(reason)",

@@ -20,6 +20,9 @@ extension Oracle {
       guard let id = job.id else {
         throw Violation(found: "\(job.file.names) is no job", expected: "a job")
       }
+      guard job.state?.isFinal == true else {
+        throw Violation(job: id, found: "it is not over", expected: "its end")
+      }
       if job.state == .done { try judgeSurplus(job, id) }
       let history = try SpoolReader(layout).events(of: id).map(\.kind)
       let ends = history.count { $0 == .finished }

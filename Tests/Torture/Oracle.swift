@@ -37,7 +37,8 @@ final class Oracle {
     var purged = 0
     var verified = 0
     var repeated = 0
-    var accepted = 0
+    var accepted: [String: Int] = [:]
+    var reloads = 0
     var refused = 0
   }
 

@@ -12,12 +12,13 @@ extension Campaign {
       Self.list(Ending.allCases) { (endings[$0], $0.rawValue) },
       "at " + Self.list(Moment.allCases) { (moments[$0], $0.rawValue) },
       "jobs: " + Self.list(Recipe.Work.allCases) { (tally.jobs[$0], $0.rawValue) },
-      "in \(tally.arrays) arrays and alone",
+      "arrays of them: \(tally.arrays)",
       "in the end " + Self.list([.done, .failed, .cancelled]) { (tally.ends[$0], $0.rawValue) },
       "timed out: \(tally.timedOut)", "purged: \(tally.purged)",
       "submitted again by key: \(tally.repeated)",
       "results equal to an uninterrupted run's: \(tally.verified)",
-      "commands: \(tally.accepted) accepted, \(tally.refused) refused",
+      "commands accepted: " + Self.list(tally.accepted.keys.sorted()) { (tally.accepted[$0], $0) },
+      "refused: \(tally.refused)", "reloads: \(tally.reloads)",
     ]
     return parts.joined(separator: "; ")
   }

@@ -129,7 +129,7 @@ final class TrackedJob {
 
   /// Whether it may be over, or have been since the last look.
   var mayHaveEnded: Bool {
-    state?.isFinal == true || isRevived || !(state == .held && pending == nil)
+    state != .held || pending != nil || isRevived
   }
 
   /// Whether a command may be given about it.
