@@ -63,10 +63,12 @@ extension Campaign {
     try rest()
   }
 
-  /// Has the jobs that have timed out go on, without a limit, to the end that they would have come to.
+  /// Has the jobs that have timed out go on for as long again, and then without a limit, to the ends
+  /// that they would have come to.
   private func finishTimedOut() throws {
     var timedOut: [TrackedJob] { oracle.jobs.filter { $0.entry?.timedOut == true && !$0.isGone } }
     if timedOut.isEmpty { return }
+    try retry(timedOut)
     for job in timedOut {
       var json = job.content.json.object ?? [:]
       var queue = json["queue"]?.object ?? [:]
@@ -76,12 +78,16 @@ extension Campaign {
     }
     try awaitSettlement()
     try rest()
-    for job in timedOut { try give(.retry, to: job) }
+    try retry(timedOut)
+    for job in timedOut {
+      throw Violation(job: job.id, found: "it has timed out", expected: "it has no limit any more")
+    }
+  }
+
+  private func retry(_ jobs: [TrackedJob]) throws {
+    for job in jobs { try give(.retry, to: job) }
     try awaitSettlement()
     try awaitEnds()
-    for job in timedOut {
-      throw Violation(job: job.id, found: "it has timed out", expected: "a limit no more")
-    }
   }
 
   /// Decides what becomes of the jobs that are over: whether the daemon purges them in the next round.
