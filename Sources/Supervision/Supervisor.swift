@@ -25,6 +25,8 @@ public struct SupervisorSetup: Sendable {
   public var worker: String
   /// What the configuration is read from when it is read anew.
   public var source: ConfigurationSource
+  /// When its reading began, by `ReloadReport.now()`: what was written later holds after a reload.
+  public var readAt = 0
   /// The processors that the workers divide among them.
   public var processors: Int
   /// The least time between two writings of the metrics file.
@@ -179,7 +181,7 @@ public final class Supervisor {
         + "\(setup.processors) processor(s)", .serving)
     // Also forgets what an earlier daemon was kept from.
     showProblem()
-    publish(ReloadReport(file: setup.source.file, readAt: ReloadReport.now()))
+    publish(ReloadReport(file: setup.source.file, readAt: setup.readAt))
     openMetricsSocket()
     var exits = handle(.began)
     while !exits {

@@ -68,15 +68,17 @@ struct DaemonCommand: ParsableCommand {
     if defaultConfig { return print(Configuration.commentedFile, terminator: "") }
     let root = try findRoot()
     let source = configurationSource(isStandard: root == nil)
+    let readAt = ReloadReport.now()
     let effective = try read(source)
     if checkConfig { return print(effective.listing, terminator: "") }
     let configuration = effective.configuration
     let processors = availableProcessors()
     let log = Logger(label: "ddpmd") { _ in ServiceLog(logLevel: configuration.logLevel) }
     let layout = root.map { SpoolLayout(root: absolutePath($0)) } ?? .system
-    let setup = SupervisorSetup(
+    var setup = SupervisorSetup(
       layout: layout, configuration: configuration, source: source, worker: try findWorker(),
       processors: processors, log: log)
+    setup.readAt = readAt
 
     do {
       try Supervisor(setup, requests: try SignalRequests(hangupReloads: source.file != nil)).run()

@@ -66,6 +66,20 @@ import Testing
     #expect(daemon.messages.all.filter { $0 == "READY=1" }.count == 2)
   }
 
+  /// What is written between the reading and the start is not what the daemon has read.
+  @Test func theStartIsNoAnswerToAReload() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let file = try file("max_workers = 1\n", in: spool)
+    let configuration = try file.read().configuration
+    let asked = ReloadReport.now()
+    let daemon = try TestDaemon(spool, configuration: configuration, source: file)
+    try await until("it says what it has read") {
+      try SpoolReader(spool.layout).reloadReport() != nil
+    }
+    await daemon.stop()
+    #expect(try SpoolReader(spool.layout).reloadReport().map { $0.readAt < asked } == true)
+  }
+
   /// Stopped by a signal it does nothing, in whatever it was.
   @Test func aHungWorkerIsReplaced() async throws {
     let spool = try TestSpool(
