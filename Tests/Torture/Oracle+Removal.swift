@@ -5,7 +5,7 @@ import Spool
 /// What must be true of jobs that are removed, because somebody wants it or by the daemon itself.
 extension Oracle {
   /// Whether daemons remove ended jobs by themselves.
-  var isPurging: Bool { retentions.contains { !$0.keepsAll } }
+  var isPurging: Bool { retentions.contains { $0 != JobRemoval.Retention() } }
 
   /// A job goes if somebody removes it, or if it is over and the daemon is to keep no more of those.
   func judgeGone(_ snapshot: Snapshot) throws {
