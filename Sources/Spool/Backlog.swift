@@ -18,14 +18,8 @@ struct Backlog {
     }
   }
 
-  /// The files of one user.
-  private struct Line {
-    var waiting: ArraySlice<Arrival>
-    /// What was taken last.
-    var last: Arrival?
-  }
-
-  private var lines: [UInt32: Line] = [:]
+  /// The names of each user's files.
+  private var lines: [UInt32: ArraySlice<String>] = [:]
   /// The users who wait, in the order of their turns.
   private var turns: [UInt32] = []
 
@@ -35,35 +29,31 @@ struct Backlog {
   /// Takes the files that come next, at most `limit`.
   mutating func take(atMost limit: Int) -> [String] {
     var names: [String] = []
-    while names.count < limit, let user = turns.first {
+    while names.count < limit, let user = turns.first, let name = lines[user]?.popFirst() {
+      names.append(name)
       turns.removeFirst()
-      guard let next = lines[user]?.waiting.popFirst() else { continue }
-      lines[user]?.last = next
-      names.append(next.name)
-      if lines[user]?.waiting.isEmpty == false { turns.append(user) }
+      if lines[user]?.isEmpty == true { lines[user] = nil } else { turns.append(user) }
     }
     return names
   }
 
   /// Takes note of all that is there now, by its owners.
   ///
-  /// Users keep their turns, new ones come behind them. As long as there is a backlog, each user's
-  /// files go on behind the one that was taken last, and what was left where it is, such as a file that
-  /// is not whole yet, comes round again behind them: it must not hold them up.
+  /// Users keep their turns, new ones come behind them. The files of a user go on with the one that is
+  /// next, and what was left where it is before that, such as a file that is not whole yet, comes round
+  /// again behind the others: it must not hold them up.
   mutating func look(at arrivals: [UInt32: [Arrival]]) {
-    let old = isEmpty ? [:] : lines
-    lines = [:]
+    var new: [(arrival: Arrival, user: UInt32)] = []
+    var lines: [UInt32: ArraySlice<String>] = [:]
     for (user, arrivals) in arrivals {
       let arrivals = arrivals.sorted()
-      let last = old[user]?.last
-      let next = last.flatMap { last in arrivals.firstIndex { $0 > last } } ?? 0
-      lines[user] = Line(
-        waiting: next == 0 ? arrivals[...] : arrivals[next...] + arrivals[..<next], last: last)
+      let names = arrivals.map(\.name)
+      let next = self.lines[user]?.first.flatMap { names.firstIndex(of: $0) } ?? 0
+      lines[user] = next == 0 ? names[...] : names[next...] + names[..<next]
+      if self.lines[user] == nil, let first = arrivals.first { new.append((first, user)) }
     }
+    self.lines = lines
     turns.removeAll { lines[$0] == nil }
-    let new = lines.filter { !turns.contains($0.key) }.compactMap { user, line in
-      line.waiting.first.map { (arrival: $0, user: user) }
-    }
     turns += new.sorted { $0.arrival < $1.arrival }.map(\.user)
   }
 
