@@ -12,6 +12,12 @@ extension Campaign {
     try change(to: new, isAwaited: dice.chance(0.5))
   }
 
+  /// Changes the file for a daemon that does what it says when this returns.
+  func reload(_ new: Settings) throws {
+    try wait("the daemon serves the spool") { try daemon?.isServing() == true }
+    try change(to: new, isAwaited: true)
+  }
+
   /// - isAwaited: whether the daemon does what the file says when this returns.
   func change(to new: Settings, isAwaited: Bool) throws {
     try settleReload()

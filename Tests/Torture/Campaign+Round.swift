@@ -20,6 +20,9 @@ extension Campaign {
       default: break
       }
     }
+    var new = settings
+    new.maxWorkers = Int.random(in: 1...3, using: &dice)
+    try reload(new)
     try awaitEnds()
     try finishTimedOut()
     // By a daemon that lives, more would be purged meanwhile.
@@ -52,7 +55,8 @@ extension Campaign {
 
   private func awaitEnds() throws {
     try wait("all jobs are over") {
-      try oracle.jobs.allSatisfy { try state(of: $0)?.isFinal ?? oracle.isPurging }
+      try daemon?.judgeRoom()
+      return try oracle.jobs.allSatisfy { try state(of: $0)?.isFinal ?? oracle.isPurging }
     }
     let due = try oracle.dueJobs()
     try rest()
@@ -99,8 +103,7 @@ extension Campaign {
     case 2: new.retention.age = .seconds(Int.random(in: 1...4, using: &dice))
     default: break
     }
-    try wait("the daemon serves the spool") { try daemon?.isServing() == true }
-    try change(to: new, isAwaited: true)
+    try reload(new)
   }
 
   private func state(of job: TrackedJob) throws -> JobState? {

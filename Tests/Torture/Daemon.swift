@@ -78,8 +78,19 @@ final class Daemon {
     }
     guard let new else { return }
     settings = new
-    // What runs goes on, but no more begin.
-    mostRunning = max(try JobQueue(layout).ids(in: .running).count, new.maxWorkers)
+    try judgeRoom()
+  }
+
+  /// It runs no more jobs at the same time than it may; what ran before that were fewer goes on.
+  func judgeRoom() throws {
+    // While a folder is listed jobs come and go: those of both lists were there together.
+    let ids = try JobQueue(layout).ids(in: .running)
+    let running = Set(ids).intersection(try JobQueue(layout).ids(in: .running)).count
+    guard running <= mostRunning else {
+      throw Violation(
+        found: "\(running) jobs run at the same time", expected: "\(mostRunning) at most")
+    }
+    if let settings, reload == nil { mostRunning = max(running, settings.maxWorkers) }
   }
 
   // MARK: Its end
