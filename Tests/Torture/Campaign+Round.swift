@@ -1,8 +1,9 @@
+import DurableIO
 import Jobs
 import Spool
 import StrictJSON
 
-/// The end of a round: the daemon finishes everything, and most of that goes.
+/// The end of a round: the daemon finishes everything, and most of that goes; in the last one all.
 extension Campaign {
   /// Lets the daemon finish everything, judges what must be true in the end, and has most jobs
   /// removed: by the daemons of the next round, which are killed.
@@ -31,10 +32,34 @@ extension Campaign {
     try oracle.judgeRemains()
     try startDaemon()
     try chooseRetention()
-    if oracle.isPurging { return }
+    if settings.retention != JobRemoval.Retention() { return }
     for job in oracle.jobs where dice.chance(0.8) && !oracle.isNeeded(job) {
       try give(.remove, to: job)
     }
+  }
+
+  /// Ends the campaign: everything is removed, and nothing may be left.
+  func finish() throws {
+    try finishRound()
+    try awaitSettlement()
+    try rest()
+    for job in oracle.jobs { try give(.remove, to: job) }
+    try wait("every job is removed") { try Directory.names(in: layout.jobs).isEmpty }
+    try rest()
+    try oracle.judgeEmptiness()
+    try stopDaemon()
+    let left = try ChildProcess.children()
+    guard left.isEmpty else {
+      throw Violation(
+        found: "processes \(left.map(\.id)) are alive", expected: "none of the daemons' processes")
+    }
+  }
+
+  /// Stops the daemon for a judgement, and starts the next.
+  func rest() throws {
+    try stopDaemon()
+    try oracle.judge()
+    try startDaemon()
   }
 
   /// Waits until every file in `drop/` has come to its end, and every removal.

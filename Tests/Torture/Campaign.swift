@@ -163,23 +163,6 @@ final class Campaign {
     }
   }
 
-  /// Ends the campaign: everything is removed, and nothing may be left.
-  func finish() throws {
-    try finishRound()
-    try awaitSettlement()
-    try rest()
-    for job in oracle.jobs { try give(.remove, to: job) }
-    try wait("every job is removed") { try Directory.names(in: layout.jobs).isEmpty }
-    try rest()
-    try oracle.judgeEmptiness()
-    try stopDaemon()
-    let left = try ChildProcess.children()
-    guard left.isEmpty else {
-      throw Violation(
-        found: "processes \(left.map(\.id)) are alive", expected: "none of the daemons' processes")
-    }
-  }
-
   /// Leaves no process behind, whatever has happened.
   func abandon() throws {
     for _ in 0..<2 {
@@ -190,12 +173,7 @@ final class Campaign {
     }
   }
 
-  /// Stops the daemon for a judgement, and starts the next.
-  func rest() throws {
-    try stopDaemon()
-    try oracle.judge()
-    try startDaemon()
-  }
+  // MARK: Waiting
 
   /// Waits for ten minutes at least, those not counted in which everything here is stopped.
   func wait(_ what: String, _ condition: () throws -> Bool) throws {
