@@ -32,7 +32,13 @@ struct Backlog {
     while names.count < limit, let user = turns.first, let name = lines[user]?.popFirst() {
       names.append(name)
       turns.removeFirst()
-      if lines[user]?.isEmpty == true { lines[user] = nil } else { turns.append(user) }
+      guard let line = lines[user], !line.isEmpty else {
+        lines[user] = nil
+        continue
+      }
+      // The names that were taken do not stay in memory with the rest.
+      if line.startIndex > line.count { lines[user] = Array(line)[...] }
+      turns.append(user)
     }
     return names
   }
