@@ -25,23 +25,40 @@ public enum Directory {
 
   /// The names in `path`, sorted, without `.` and `..`.
   public static func names(in path: String) throws(SystemError) -> [String] {
-    var opened: OpaquePointer?
-    try Syscalls.call("list", path) {
-      unsafe opened = opendir(path)
-      return unsafe opened == nil ? -1 : 0
-    }
-    guard let stream = unsafe opened else { return [] }
-    defer { unsafe closedir(stream) }
     var names: [String] = []
-    while true {
-      errno = 0
-      guard let entry = unsafe readdir(stream) else { break }
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+    try forEachName(in: path) { name in names.append(unsafe String(cString: name)) }
+    return names.sorted()
+  }
+
+  /// As `names(in:)`, of a directory that others write into: whatever has a name there that is no
+  /// UTF-8, by which nobody could get at it here, is given another one. What begins with a dot is let
+  /// be.
+  public static func namesMadeReadable(in path: String) throws(SystemError) -> [String] {
+    var names: [String] = []
+    var unreadable: [[CChar]] = []
+    try forEachName(in: path) { name in
+      if let text = unsafe String(validatingCString: name) {
+        names.append(text)
+      } else if unsafe name[0] != CChar(UInt8(ascii: ".")) {
+        unsafe unreadable.append(copy(name))
       }
-      if name != "." && name != ".." { names.append(name) }
     }
-    if errno != 0 { throw SystemError(operation: "list", path: path, code: errno) }
+    for name in unreadable {
+      var text = String(cString: name)
+      while text.utf8.count > 200 { text.unicodeScalars.removeLast() }
+      text += "-" + String(UInt64.random(in: .min ... .max), radix: 36)
+      let (old, new) = (
+        path.utf8CString.dropLast() + [CChar(UInt8(ascii: "/"))] + name, "\(path)/\(text)"
+      )
+      do {
+        try Syscalls.call(FileCall(operation: "rename", path: path, target: new)) {
+          unsafe renameat2(
+            AT_FDCWD, Array(old), AT_FDCWD, new, UInt32(RENAME_WITHOUT_REPLACING))
+        }
+        names.append(text)
+      } catch  where error.isNotFound {
+      }
+    }
     return names.sorted()
   }
 
@@ -87,16 +104,6 @@ public enum Directory {
     }
   }
 
-  /// Removes `path` and all below it; nothing being there is no error. Links are not followed.
-  public static func removeTree(_ path: String) throws(SystemError) {
-    do {
-      if try FileStatus(ofLink: path).kind != .directory { return try remove(path) }
-      for name in try names(in: path) { try removeTree(path + "/" + name) }
-      try Syscalls.call("remove", path) { unsafe rmdir(path) }
-    } catch  where error.isNotFound {
-    }
-  }
-
   /// Removes what killed processes left of unfinished `AtomicFile`s in `path`.
   ///
   /// Only for a directory in which nobody is writing one now.
@@ -123,5 +130,40 @@ public enum Directory {
     var status = statvfs()
     try Syscalls.call("examine", path) { unsafe statvfs(path, &status) }
     return Int(status.f_bavail) * Int(status.f_frsize)
+  }
+
+  /// Calls `body` with each name in `path`, in no order, without `.` and `..`.
+  private static func forEachName(
+    in path: String, _ body: (UnsafePointer<CChar>) -> Void
+  ) throws(SystemError) {
+    var opened: OpaquePointer?
+    try Syscalls.call("list", path) {
+      unsafe opened = opendir(path)
+      return unsafe opened == nil ? -1 : 0
+    }
+    guard let stream = unsafe opened else { return }
+    defer { unsafe closedir(stream) }
+    try unsafe forEachName(of: stream, path, body)
+  }
+
+  /// The same of an open directory.
+  static func forEachName(
+    of stream: OpaquePointer, _ path: String, _ body: (UnsafePointer<CChar>) -> Void
+  ) throws(SystemError) {
+    while true {
+      errno = 0
+      guard let entry = unsafe readdir(stream) else { break }
+      unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { name in
+          if unsafe strcmp(name, ".") != 0 && strcmp(name, "..") != 0 { unsafe body(name) }
+        }
+      }
+    }
+    if errno != 0 { throw SystemError(operation: "list", path: path, code: errno) }
+  }
+
+  /// `name` with the zero at its end.
+  static func copy(_ name: UnsafePointer<CChar>) -> [CChar] {
+    unsafe Array(UnsafeBufferPointer(start: name, count: strlen(name) + 1))
   }
 }

@@ -23,8 +23,15 @@ public final class OpenFile: Sendable {
   /// Opens `name` as seen from the open folder `folder`, or from the working directory if nil.
   ///
   /// - path: what the file is called in errors.
-  package init(
+  package convenience init(
     _ name: String, in folder: OpenFile?, flags: Int32, path: String
+  ) throws(SystemError) {
+    try self.init(Array(name.utf8CString), in: folder, flags: flags, path: path)
+  }
+
+  /// The same of a name that need not be UTF-8, with the zero at its end.
+  init(
+    _ name: [CChar], in folder: OpenFile?, flags: Int32, path: String
   ) throws(SystemError) {
     self.path = path
     descriptor = try Syscalls.call("open", path) {

@@ -68,7 +68,7 @@ struct Backlog {
     in drop: String
   ) throws(SystemError) -> [UInt32: [Arrival]] {
     var arrivals: [UInt32: [Arrival]] = [:]
-    for name in try Directory.names(in: drop) where !SubmittedFile.isHidden(name) {
+    for name in try Directory.namesMadeReadable(in: drop) where !SubmittedFile.isHidden(name) {
       // A file without a status is met again when it is opened.
       let status = try? FileStatus(ofLink: drop + "/" + name)
       let time = status.map { $0.changed.seconds * 1_000_000 + $0.changed.nanoseconds / 1000 }

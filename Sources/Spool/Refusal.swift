@@ -83,7 +83,8 @@ extension Admission {
   /// `name`, but short enough to leave room for the reason's, and not that of another's reason.
   static func nameInRejected(_ name: String) -> String {
     var name = name
-    while name.utf8.count > 200 { name.removeLast() }
+    // Not by characters: a letter with many accents is one, and may be all of the name.
+    while name.utf8.count > 200 { name.unicodeScalars.removeLast() }
     return name.hasSuffix(SpoolLayout.reasonSuffix) ? name + "_" : name
   }
 }

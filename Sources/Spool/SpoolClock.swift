@@ -45,8 +45,9 @@ struct SpoolClock: Sendable {
 }
 
 extension Timestamp {
-  /// A time that the kernel has stamped a file with.
+  /// A time that a file is stamped with; its owner may have set it to any.
   init(_ time: FileStatus.Time) {
-    self.init(milliseconds: Int64(time.seconds) * 1000 + Int64(time.nanoseconds / 1_000_000))
+    let seconds = Int64(min(max(time.seconds, 0), 1 << 40))
+    self.init(milliseconds: seconds * 1000 + Int64(time.nanoseconds / 1_000_000))
   }
 }

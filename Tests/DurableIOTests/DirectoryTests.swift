@@ -1,7 +1,9 @@
-import DurableIO
 import Glibc
+import Synchronization
 import TestSupport
 import Testing
+
+@testable import DurableIO
 
 @Suite struct DirectoryTests {
   @Test func makesMissingParents() throws {
@@ -51,6 +53,56 @@ import Testing
     try Directory.removeTree(folder("tree"))
     #expect(try Directory.names(in: folder.path) == ["precious"])
     #expect(try Directory.names(in: folder("precious")) == ["file"])
+  }
+
+  /// Whoever may write into the tree exchanges a folder in it for a link, before any of the calls.
+  @Test func aLinkPutIntoTheWayOfARemovalIsNotFollowed() throws {
+    var isOver = false
+    for turn in 0... where !isOver {
+      let folder = try TemporaryFolder()
+      try Directory.create(folder("precious/deep"))
+      try AtomicFile.write("keep", to: folder("precious/deep/file"), synced: false)
+      try Directory.create(folder("tree/sub/deep"))
+      try AtomicFile.write("x", to: folder("tree/sub/deep/file"), synced: false)
+      let calls = Mutex(0)
+      let meddler = FaultPlan { _ in
+        guard
+          calls.withLock({
+            $0 += 1; return $0 - 1
+          }) == turn
+        else { return }
+        try? Directory.rename(folder("tree/sub"), to: folder("aside"))
+        unsafe _ = symlink(folder("precious"), folder("tree/sub"))
+      }
+      Syscalls.$fileSystem.withValue(meddler) { try? Directory.removeTree(folder("tree")) }
+      #expect(
+        try readFile(folder("precious/deep/file")) == Array("keep".utf8), "before call \(turn)")
+      isOver = calls.withLock { $0 } <= turn
+    }
+  }
+
+  @Test func namesNeedNotBeUTF8() throws {
+    let folder = try TemporaryFolder()
+    try Directory.create(folder("tree/sub"))
+    for name in ["a\u{301}", "\u{FFFD}", ".hidden"] {
+      try AtomicFile.write("", to: folder(name), synced: false)
+    }
+    func make(_ bytes: [UInt8], in name: String) {
+      let path = folder(name).utf8 + [UInt8(ascii: "/")] + bytes + [0]
+      close(unsafe open(path.map { CChar(bitPattern: $0) }, O_WRONLY | O_CREAT, 0o644))
+    }
+    for name in ["", "tree", "tree/sub"] { make([0x61, 0xFF, 0x62], in: name) }
+    make([0x2E, 0xFF], in: "")
+    make([UInt8](repeating: 0xFF, count: 255), in: "")
+    let names = try Directory.namesMadeReadable(in: folder.path)
+    #expect(names.contains("\u{FFFD}") && names.contains("a\u{301}") && names.contains("tree"))
+    #expect(names.filter { $0.hasPrefix("a\u{FFFD}b-") }.count == 1)
+    #expect(names.count == 6, "but for a hidden one: \(names)")
+    for name in names where name != "tree" {
+      #expect(try FileStatus(ofLink: folder(name)).kind == .regular)
+    }
+    try Directory.removeTree(folder("tree"))
+    #expect(try !Directory.exists(folder("tree")))
   }
 
   @Test func aDanglingLinkExists() throws {

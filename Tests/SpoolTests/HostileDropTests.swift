@@ -108,6 +108,46 @@ import Testing
     try spool.expectAtRest()
   }
 
+  /// A letter with so many accents is one character, and a name that is cut behind its characters
+  /// would be empty, which is that of the folder itself.
+  @Test func aNameOfOneLetterTouchesNothingElse() throws {
+    let spool = try TestSpool()
+    try spool.drop("bad.json", "{}")
+    try spool.drop("e" + String(repeating: "\u{301}", count: 120), "x")
+    var admission = try spool.admission()
+    _ = admission.scan()
+    spool.passTime(seconds: 60)
+    #expect(admission.scan().compactMap(\.rejection).count == 1)
+    let rejected = try spool.names(spool.layout.rejected)
+    #expect(rejected.count == 4 && rejected.contains("bad.json"), "\(rejected)")
+    try spool.expectAtRest()
+  }
+
+  @Test func aNameThatIsNoTextIsRefused() throws {
+    let spool = try TestSpool()
+    let name = spool.layout.drop.utf8 + "/job".utf8 + [0xFF] + ".json".utf8 + [0]
+    close(unsafe open(name.map { CChar(bitPattern: $0) }, O_WRONLY | O_CREAT, 0o644))
+    var admission = try spool.admission()
+    #expect(admission.scan().compactMap(\.wait).count == 1)
+    spool.passTime(seconds: 60)
+    #expect(admission.scan().first?.rejection?.contains("rename it") == true)
+    try spool.expectAtRest()
+  }
+
+  /// What is claimed counts as touched when it was written last, which its owner, who may still have it
+  /// open, can say was at any time; some file systems keep every one.
+  @Test(arguments: [Int.max, Int.min, 1 << 60, -1])
+  func aFileOfAnyTimeIsRefused(seconds: Int) throws {
+    let spool = try TestSpool(onDisk: false)
+    let path = spool.layout.claim + "/1:half.json"
+    try AtomicFile.write("{", to: path, synced: false)
+    let times = [timespec](repeating: timespec(tv_sec: seconds, tv_nsec: 0), count: 2)
+    #expect(unsafe utimensat(AT_FDCWD, path, times, 0) == 0)
+    var admission = try spool.admission()
+    #expect(admission.finishClaims().first?.rejection != nil)
+    try spool.expectAtRest()
+  }
+
   @Test func aFileThatMayNotBeReadWaitsForItsOwnerToMendIt() throws {
     let spool = try TestSpool()
     try spool.drop("job.json", jobFile("job"))
