@@ -58,6 +58,7 @@ public struct Admission {
   let layout: SpoolLayout
   let queue: JobQueue
   let keys: IdempotencyKeys
+  let names: JobNames
   /// What it is told; may change between two scans.
   public var policy: Policy
   /// How many jobs each user has that are not over, said before each scan; until then new jobs wait
@@ -92,6 +93,7 @@ public struct Admission {
     self.clock = clock
     queue = JobQueue(layout)
     keys = IdempotencyKeys(layout)
+    names = JobNames(layout)
     numbers = try JobNumbers(layout)
   }
 
@@ -123,7 +125,9 @@ public struct Admission {
   private mutating func lookAtDrop() throws(SystemError) {
     isStale = false
     let begin = clock.steady()
-    backlog.look(at: try Backlog.arrivals(in: layout.drop))
+    let arrivals = try Backlog.arrivals(in: layout.drop)
+    backlog.look(at: arrivals)
+    foreignDirectories.keep(arrivals.values.joined().map(\.name))
     // Whatever comes during a long flood, half of the time is left for taking it.
     let end = clock.steady()
     nextLook = end + begin.duration(to: end)

@@ -79,9 +79,10 @@ extension Admission {
     for state in [JobState.queued, .held] { try Directory.sync(layout.queue(state)) }
     var outcomes: [Outcome] = []
     for id in ids {
-      guard let (state, entry) = try queue.find(id) else { continue }
-      let bytes = try readFile(layout.jobDirectory(id).job)
-      guard let envelope = try? Envelope.parse(bytes) else { continue }
+      guard let (state, entry) = try queue.find(id),
+        let bytes = try readFileIfPresent(layout.jobDirectory(id).job),
+        let envelope = try? Envelope.parse(bytes)
+      else { continue }
       outcomes.append(.admitted(envelope, entry, in: state))
     }
     try finish(claim, answer: ids.text)

@@ -50,7 +50,8 @@ extension Admission {
           claim, "job \(id) is removed already, but for some of its files, which cannot be")
       }
     }
-    let envelope = try readFile(layout.jobDirectory(id).job)
+    // Of a job whose folder somebody has removed there is only its entry.
+    let envelope = try readFileIfPresent(layout.jobDirectory(id).job) ?? []
     // Reads no more than that, so that a job of another version can still be commanded.
     let submitter = (try? JSONValue(parsing: envelope))?["submitter"]?.int
       .flatMap { UInt32(exactly: $0) }

@@ -66,6 +66,7 @@ extension Admission {
     let directory = layout.jobDirectory(id)
     try Directory.removeTemporaries(in: directory.path)
     try AtomicFile.write(edited.json.serialized(pretty: true) + "\n", to: directory.job)
+    names.note(id, new.spec.name)
     try finish(claim, job: id)
     return .edited(edited, next, in: target, by: file.owner)
   }

@@ -16,6 +16,13 @@ struct ForeignDirectories {
     return false
   }
 
+  /// Forgets those that are not among `names`, which is what is in `drop`.
+  mutating func keep(_ names: [String]) {
+    if known.isEmpty { return }
+    let names = Set(names)
+    known = known.filter { names.contains($0.key) }
+  }
+
   /// Takes note of `name` in `drop`, which could not be moved because of `error`; false if it is no
   /// such directory.
   mutating func insert(_ name: String, in drop: String, _ error: SystemError) -> Bool {

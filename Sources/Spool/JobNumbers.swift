@@ -6,6 +6,8 @@ import DurableIO
 /// crash nor the removal of old jobs brings one back. A crash can leave a gap.
 struct JobNumbers {
   private let path: String
+  /// There are so many that they do not run out.
+  private static let most = 1 << 53
   /// Numbers up to this one may be in use.
   private var used: Int
   /// The number on disk.
@@ -30,7 +32,9 @@ struct JobNumbers {
       throw .system(error)
     }
     let text = count.map { String(decoding: $0, as: UTF8.self) } ?? (inUse == 0 ? "0\n" : "")
-    guard text.last == "\n", let number = Int(text.dropLast()), number >= 0 else {
+    guard text.last == "\n", let number = Int(text.dropLast()), number >= 0,
+      max(number, inUse) <= Self.most
+    else {
       throw .damaged(
         path: path,
         problem: "must hold the highest number ever given to a job, \(inUse) or more, "

@@ -49,7 +49,7 @@ public struct QueueEntry: Equatable, Sendable {
 
   /// Adds the run that is under way, which has taken so long, to the time that the job has run, once.
   public mutating func endRun(after seconds: Double) {
-    if started != nil { secondsRun += max(seconds, 0) }
+    if started != nil { secondsRun = Self.plausible(secondsRun + max(seconds, 0)) }
     started = nil
   }
 
@@ -58,6 +58,11 @@ public struct QueueEntry: Equatable, Sendable {
     guard let began = started else { return }
     endRun(after: Double(end.milliseconds - began.milliseconds) / 1000)
   }
+
+  /// More runs or crashes than any job has: what a damaged entry says is counted on from there.
+  private static let most = 1_000_000_000
+
+  private static func plausible(_ seconds: Double) -> Double { min(max(seconds, 0), 1e12) }
 
   /// The entry of a job that was never run.
   public init(id: Int) { self.id = id }
@@ -102,9 +107,10 @@ public struct QueueEntry: Equatable, Sendable {
       reason = "the queue entry was damaged; its counters begin anew"
       return
     }
+    func count(_ key: String) -> Int? { json[key]?.int.map { min(max($0, 0), Self.most) } }
     // Earlier versions counted the run that comes next as well.
-    let begun = json["attempt"]?.int.map { state == .running || state.isFinal ? $0 : $0 - 1 }
-    attempts = max(json["attempts"]?.int ?? begun ?? 0, 0)
+    let begun = count("attempt").map { state == .running || state.isFinal ? $0 : $0 - 1 }
+    attempts = max(count("attempts") ?? begun ?? 0, 0)
     priority = json["priority"]?.int ?? 0
     after = (json["after"]?.array ?? []).compactMap { json in
       guard let job = json["job"]?.int,
@@ -112,9 +118,9 @@ public struct QueueEntry: Equatable, Sendable {
       else { return nil }
       return Dependency(job: job, when: when)
     }
-    crashes = max(json["crashes"]?.int ?? 0, 0)
+    crashes = count("crashes") ?? 0
     resumedAt = json["resumed_at"]?.int
-    secondsRun = max(json["seconds_run"]?.double ?? 0, 0)
+    secondsRun = Self.plausible(json["seconds_run"]?.double ?? 0)
     started = json["started"]?.string.flatMap { Timestamp($0) }
     ended = json["ended"]?.string.flatMap { Timestamp($0) }
     timedOut = json["timed_out"]?.bool ?? false

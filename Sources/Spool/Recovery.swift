@@ -26,9 +26,11 @@ public struct Recovery: Sendable {
 
   /// Recovers the spool. Once it returns, the queue's entries are all there is to know.
   ///
+  /// - step: called again and again meanwhile.
+  ///
   /// Throws: `SystemError`; nothing is lost, and it can be tried again.
   public static func run(
-    _ layout: SpoolLayout, _ admission: inout Admission
+    _ layout: SpoolLayout, _ admission: inout Admission, step: () -> Void = {}
   ) throws(SystemError) -> Recovery {
     var recovery = Recovery()
     let queue = JobQueue(layout)
@@ -40,14 +42,18 @@ public struct Recovery: Sendable {
     try admission.makeDurable()
     try finishMoves(layout)
     try admission.forgetUnfinishedArrays()
+    step()
     recovery.admissions = admission.finishClaims()
+    step()
     recovery.troubles = try JobRemoval(layout).finishAll()
     let now = admission.now
     for entry in try queue.entries(in: .running) {
+      step()
       try recovery.recover(entry, layout, queue, now)
     }
     for state in JobState.allCases where !state.isFinal && state != .running {
       for id in try queue.ids(in: state) {
+        step()
         guard var entry = try queue.entry(id, in: state) else { continue }
         if entry.cancelRequested {
           entry.ended = now

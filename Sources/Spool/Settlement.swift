@@ -54,6 +54,7 @@ extension Admission {
       try keys.take(key, envelope.submitter, for: envelope.id, synced: synced)
     }
     try queue.stage(entry, synced: synced)
+    names.note(envelope.id, envelope.spec.name)
   }
 
   /// What becomes of a claimed job because of its idempotency key; nil leaves it to be committed.
@@ -72,8 +73,8 @@ extension Admission {
     case .taken(let first):
       // A job of another version cannot be compared, and counts as the same; one that was edited
       // is still what its submitter means.
-      let bytes = try readFile(layout.jobDirectory(first).job)
-      if let envelope = try? Envelope.parse(bytes), envelope.edited == nil,
+      let bytes = try readFileIfPresent(layout.jobDirectory(first).job)
+      if let envelope = bytes.flatMap({ try? Envelope.parse($0) }), envelope.edited == nil,
         envelope.spec.withoutQueue != spec.withoutQueue || envelope.array?.sha256 != array?.sha256
       {
         return try reject(
@@ -87,8 +88,7 @@ extension Admission {
     }
   }
 
-  /// The number of the job that is meant; of several with one name it is the newest. By number
-  /// that is one look, by name one at every younger job.
+  /// The number of the job that is meant; of several with one name it is the newest.
   func number(
     of reference: JobReference, before id: Int
   ) throws(SystemError) -> Int? {
@@ -96,14 +96,7 @@ extension Admission {
     case .number(let job):
       guard job < id, try queue.state(of: job) != nil else { return nil }
       return job
-    case .name(let name):
-      let older = try Directory.names(in: layout.jobs).compactMap { Int($0) }.filter { $0 < id }
-      for job in older.sorted(by: >) {
-        if try layout.jobDirectory(job).isOfJob(called: name), try queue.state(of: job) != nil {
-          return job
-        }
-      }
-      return nil
+    case .name(let name): return try names.newest(name, before: id)
     }
   }
 

@@ -58,6 +58,8 @@ struct SubmittedFile {
       switch error.code {
       case ENOENT: return .vanished
       case ELOOP: return .unfit("it is a symbolic link; submit the file itself")
+      // Its owner has a lease on it, fcntl(2), and is about to change it.
+      case EAGAIN: return .changing
       case ENXIO, ENODEV: return .unfit("it is not a regular file")
       case EACCES, EPERM:
         return .unsettled(

@@ -13,6 +13,8 @@ package struct ActiveJob: Equatable, Sendable {
   var prerequisites: [Prerequisite]
   /// How often in a row the machine has failed the job.
   var setbacks = 0
+  /// Whether its worker did not stop in time and was killed.
+  var isKilled = false
 
   /// Where a job is between admission and its end.
   package enum Phase: Equatable, Sendable {
@@ -68,27 +70,12 @@ package struct ActiveJob: Equatable, Sendable {
   /// The job's place among those that are ready.
   var place: RunOrder.Place { RunOrder.Place(priority: summary.priority, id: summary.id) }
 
-  /// Whether a process is at work for the job.
-  var hasWorker: Bool {
-    switch phase {
-    case .running, .stopping, .orphaned: true
-    case .queued, .deferred, .held, .recording: false
-    }
-  }
-
   /// Whether a worker of this daemon is at work.
   var isOurs: Bool { phase == .running || isStopping }
 
   var isStopping: Bool {
     if case .stopping = phase { true } else { false }
   }
-
-  var isBeingRecorded: Bool {
-    if case .recording = phase { true } else { false }
-  }
-
-  /// Whether a stopping daemon still has to see to the job.
-  var keepsDaemon: Bool { isBeingRecorded || isOurs }
 
   /// Takes note of the first and of every further word of a run.
   ///

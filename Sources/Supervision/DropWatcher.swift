@@ -26,9 +26,10 @@ package final class DropWatcher {
 
   deinit { close(descriptor) }
 
-  /// Takes all hints that there are: a burst of files is one.
+  /// Takes the hints that there are: a burst of files is one. Of more than a megabyte, which may come
+  /// faster than they are taken, some are left, and wake the daemon again.
   package func takeHints() {
     var buffer = [UInt8](repeating: 0, count: 64 * 1024)
-    while unsafe read(descriptor, &buffer, buffer.count) > 0 {}
+    for _ in 0..<16 where unsafe read(descriptor, &buffer, buffer.count) <= 0 { return }
   }
 }

@@ -1,3 +1,5 @@
+import Spool
+
 /// The jobs that have not ended, indexed so that no question costs more as the queue grows, and kept
 /// so that a hundred thousand of them take a few megabytes.
 package struct JobTable: Sendable {
@@ -9,9 +11,13 @@ package struct JobTable: Sendable {
   /// How many jobs each user has submitted.
   private(set) var countsByUser: [UInt32: Int] = [:]
   /// Holds every job that is ready, and some that were.
-  private var order = RunOrder()
-  /// The numbers of all jobs that are neither queued nor held: few.
-  private var engaged: Set<Int> = []
+  private(set) var order = RunOrder()
+  /// The numbers of the jobs that have a worker: few.
+  private var working: Set<Int> = []
+  /// The jobs whose next state is being written.
+  private(set) var beingRecorded: Set<Int> = []
+  /// The jobs that wait for their next run, ascending: all of them while the machine is at fault.
+  private(set) var deferred: [Int] = []
   /// The train jobs by name.
   private var makers = NameIndex()
   /// The jobs that wait for another one, by the number of that.
@@ -28,11 +34,12 @@ package struct JobTable: Sendable {
       note(newValue)
       let wasInOrder = old.map { $0.isReady && $0.place == newValue.place } ?? false
       if newValue.isReady && !wasInOrder { order.insert(newValue.place) }
+      if order.count > 2 * queuedCount + 100 { rebuildOrder() }
     }
   }
 
-  /// The jobs that are neither queued nor held, in the order of their numbers.
-  package var atWork: [ActiveJob] { engaged.sorted().compactMap { self[$0] } }
+  /// The jobs that have a worker, in the order of their numbers.
+  package var atWork: [ActiveJob] { working.sorted().compactMap { self[$0] } }
 
   /// The numbers of all jobs, ascending.
   package var ids: [Int] { rows.keys.sorted() }
@@ -59,7 +66,9 @@ package struct JobTable: Sendable {
     switch job.phase {
     case .queued: queuedCount += 1
     case .held: heldCount += 1
-    case .deferred, .running, .stopping, .orphaned, .recording: engaged.insert(id)
+    case .deferred: deferred.insert(id, at: placeOfDeferred(id))
+    case .running, .stopping, .orphaned: working.insert(id)
+    case .recording: beingRecorded.insert(id)
     }
     if let user = job.summary.submitter { countsByUser[user, default: 0] += 1 }
     if job.summary.kind == "train" { makers.insert(id, job.summary.name) }
@@ -71,7 +80,9 @@ package struct JobTable: Sendable {
     switch job.phase {
     case .queued: queuedCount -= 1
     case .held: heldCount -= 1
-    case .deferred, .running, .stopping, .orphaned, .recording: engaged.remove(id)
+    case .deferred: deferred.remove(at: placeOfDeferred(id))
+    case .running, .stopping, .orphaned: working.remove(id)
+    case .recording: beingRecorded.remove(id)
     }
     for earlier in job.prerequisites {
       waiting[earlier.job]?.remove(id)
@@ -82,6 +93,24 @@ package struct JobTable: Sendable {
       if countsByUser[user] == 0 { countsByUser[user] = nil }
     }
     if job.summary.kind == "train" { makers.remove(id, job.summary.name) }
+  }
+
+  /// Leaves out the places of jobs that have left: commands can have a job leave its place any number of
+  /// times before its turn comes.
+  private mutating func rebuildOrder() {
+    order = RunOrder()
+    for id in rows.keys { if let job = self[id], job.isReady { order.insert(job.place) } }
+  }
+
+  /// Where the job is among the deferred ones, or belongs.
+  private func placeOfDeferred(_ id: Int) -> Int {
+    var places = 0..<deferred.count
+    while !places.isEmpty {
+      let middle = (places.lowerBound + places.upperBound) / 2
+      places =
+        deferred[middle] < id ? middle + 1..<places.upperBound : places.lowerBound..<middle
+    }
+    return places.lowerBound
   }
 
   /// A job as it is kept, sharing what it can.

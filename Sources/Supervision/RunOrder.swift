@@ -16,6 +16,9 @@ struct RunOrder: Sendable {
 
   private var heap: [Place] = []
 
+  /// How many places there are, those of jobs that have left included.
+  var count: Int { heap.count }
+
   /// The place before all others.
   var first: Place? { heap.first }
 

@@ -39,7 +39,7 @@ extension Scheduler {
 
   mutating func startWhatMayRun() -> [Action] {
     guard life == .open, !isPaused else { return [] }
-    var room = policy.maxWorkers - jobs.atWork.count(where: \.hasWorker)
+    var room = policy.maxWorkers - jobs.atWork.count
     var actions: [Action] = []
     while room > 0, var job = jobs.next() {
       if let timeLeft = job.summary.timeLeft, timeLeft <= .zero {
@@ -49,6 +49,7 @@ extension Scheduler {
       job.phase = .running
       job.progress = nil
       job.failure = nil
+      job.isKilled = false
       jobs[job.summary.id] = job
       actions.append(.start(job.summary.id))
       if let timeLeft = job.summary.timeLeft {
@@ -114,10 +115,15 @@ extension Scheduler {
 
   mutating func graceOver(_ id: Int) -> [Action] {
     switch jobs[id]?.phase {
-    case .stopping: [.killWorker(id)]
+    case .stopping: kill(id)
     case .orphaned: [.killOrphan(id)]
     default: []
     }
+  }
+
+  mutating func kill(_ id: Int) -> [Action] {
+    jobs[id]?.isKilled = true
+    return [.killWorker(id)]
   }
 
   // MARK: Workers of an earlier daemon

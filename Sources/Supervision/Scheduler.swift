@@ -46,7 +46,7 @@ package struct Scheduler: Sendable {
     var actions = react(to: event)
     actions += startWhatMayRun()
     actions += statusIfChanged()
-    if life == .stopping, !jobs.atWork.contains(where: \.keepsDaemon) {
+    if life == .stopping, jobs.beingRecorded.isEmpty, !jobs.atWork.contains(where: \.isOurs) {
       life = .ended
       actions.append(.exit)
     }
@@ -83,7 +83,7 @@ package struct Scheduler: Sendable {
     case .timer(.limit(let id)): timeIsUp(id)
     case .timer(.examination(let id)): jobs[id]?.phase == .running ? [.examine(id)] : []
     case .examined(let id, let hasWorked): examined(id, hasWorked)
-    case .timer(.stopExtension): life == .stopping ? extendTimeout() : []
+    case .timer(.stopExtension): life == .stopping && isWorthWaiting ? extendTimeout() : []
     case .timer(.retry(let id)): retry(id)
     case .timer(.record(let id)): recordAgain(id)
     case .timer(.orphan(let id)): askOrphan(id)
@@ -129,11 +129,13 @@ package struct Scheduler: Sendable {
         .startTimer(.hurry, after: policy.stopEcho),
       ]
       actions += extendTimeout()
-      for job in jobs.atWork { actions += stopForShutdown(job.summary.id, job) }
+      for job in jobs.atWork + jobs.beingRecorded.sorted().compactMap({ jobs[$0] }) {
+        actions += stopForShutdown(job.summary.id, job)
+      }
       return actions
     case .stopping:
       guard mayHurry else { return [] }
-      return jobs.atWork.filter(\.isStopping).map { .killWorker($0.summary.id) }
+      return jobs.atWork.filter(\.isStopping).flatMap { kill($0.summary.id) }
     case .ended:
       return []
     }
@@ -146,6 +148,12 @@ package struct Scheduler: Sendable {
       .notify(.extendTimeout(policy.stopExtension * 3)),
       .startTimer(.stopExtension, after: policy.stopExtension),
     ]
+  }
+
+  /// Whether a worker that was not killed yet has to stop, or an end to be written. One that was killed
+  /// and is still there is in the kernel's hands, in a dead network folder for example.
+  private var isWorthWaiting: Bool {
+    !jobs.beingRecorded.isEmpty || jobs.atWork.contains { $0.isOurs && !$0.isKilled }
   }
 
   private func askReload() -> [Action] {
@@ -210,13 +218,15 @@ package struct Scheduler: Sendable {
   private mutating func statusIfChanged() -> [Action] {
     guard saidReady else { return [] }
     var actions: [Action] = []
-    if !jobs.atWork.contains(where: \.isBeingRecorded) { recordProblem = nil }
+    if jobs.beingRecorded.isEmpty { recordProblem = nil }
     if problem != shownProblem {
       shownProblem = problem
       actions.append(.showProblem(problem))
     }
     let status = StatusLine(
-      atWork: jobs.atWork, queued: jobs.queuedCount, held: jobs.heldCount, problem: problem,
+      atWork: jobs.atWork, queued: jobs.queuedCount, held: jobs.heldCount,
+      deferred: jobs.deferred.prefix(StatusLine.deferredShown).compactMap { jobs[$0] },
+      deferredCount: jobs.deferred.count, problem: problem,
       isPaused: isPaused, isStopping: life == .stopping || life == .ended
     ).description
     if status != lastStatus {

@@ -5,10 +5,16 @@ import Jobs
 
 /// The text of STATUS: one line, whatever the reasons in it say.
 package struct StatusLine: CustomStringConvertible {
-  /// The jobs that neither are queued nor held, in the order of their numbers.
+  /// So many of the jobs that wait for their next try are named.
+  static let deferredShown = 3
+
+  /// The jobs that have a worker, in the order of their numbers.
   let atWork: [ActiveJob]
   let queued: Int
   let held: Int
+  /// The first of the jobs that wait for their next try, and how many there are.
+  let deferred: [ActiveJob]
+  let deferredCount: Int
   /// What keeps the daemon from writing its state, if anything does.
   let problem: String?
   let isPaused: Bool
@@ -18,7 +24,10 @@ package struct StatusLine: CustomStringConvertible {
     var parts = atWork.compactMap(work)
     if queued > 0 { parts.append("\(queued) queued") }
     if held > 0 { parts.append("\(held) held") }
-    parts += atWork.compactMap(setback)
+    parts += deferred.compactMap(setback)
+    if deferredCount > deferred.count {
+      parts.append("\(deferredCount - deferred.count) more will be tried again")
+    }
     if isPaused { parts.append("paused") }
     if let problem { parts.append(problem) }
     if parts.isEmpty { parts.append(isStopping ? "no job running" : "idle") }

@@ -114,13 +114,13 @@ extension Supervisor {
   private func currentMetrics() -> Metrics {
     var metrics = export.metrics
     let atWork = scheduler.jobs.atWork
-    let deferred = atWork.count { if case .deferred = $0.phase { true } else { false } }
     metrics.jobs = [
-      .queued: scheduler.jobs.queuedCount, .held: scheduler.jobs.heldCount, .deferred: deferred,
+      .queued: scheduler.jobs.queuedCount, .held: scheduler.jobs.heldCount,
+      .deferred: scheduler.jobs.deferred.count,
       // Those whose next state is just being written are in the state before.
-      .running: atWork.count - deferred,
+      .running: atWork.count + scheduler.jobs.beingRecorded.count,
     ]
-    metrics.running = atWork.filter(\.hasWorker).map { job in
+    metrics.running = atWork.map { job in
       let run = runs[job.summary.id]
       return Metrics.RunningJob(
         id: job.summary.id, kind: job.summary.kind, name: job.summary.name,

@@ -1,6 +1,7 @@
 // The supervisor's dealings with the spool: recovery, and the entries of jobs.
 
 import DurableIO
+import Glibc
 import Jobs
 import Logging
 import Spool
@@ -9,7 +10,7 @@ import StrictJSON
 extension Supervisor {
   func recover() -> [Event] {
     do {
-      let recovery = try Recovery.run(setup.layout, &admission)
+      let recovery = try Recovery.run(setup.layout, &admission) { self.showLife() }
       troubled.remove("recovery")
       note(recovery)
       note(recovery.troubles)
@@ -18,6 +19,7 @@ extension Supervisor {
       // One after the other: a long queue is not in memory twice.
       for state in [JobState.running, .queued, .held, .deferred] {
         for id in try queue.ids(in: state) {
+          showLife()
           guard let entry = try queue.entry(id, in: state),
             let standing = Standing(entry, in: state)
           else { continue }
@@ -181,7 +183,17 @@ extension Supervisor {
   }
 
   private func summary(_ entry: QueueEntry) throws(SystemError) -> JobSummary {
-    let bytes = try readFile(setup.layout.jobDirectory(entry.id).job)
+    let file = setup.layout.jobDirectory(entry.id).job
+    guard let bytes = try readFileIfPresent(file) else {
+      // Where all of them are missing, their disk is, which comes back.
+      if try Directory.names(in: setup.layout.jobs).isEmpty {
+        throw SystemError(operation: "open", path: file, code: ENOENT)
+      }
+      say(
+        .warning, "\(file) is missing; if it cannot be put back, cancel job \(entry.id)",
+        job: entry.id)
+      return summary(entry, nil)
+    }
     do {
       return summary(entry, try Envelope.parse(bytes))
     } catch {

@@ -12,8 +12,11 @@ extension Supervisor {
   /// the next daemon runs again.
   func start(_ id: Int) -> [Event] {
     let directory = setup.layout.jobDirectory(id)
-    do {
+    do throws(SystemError) {
       guard let (state, found) = try queue.find(id), !state.isFinal else { return [vanished(id)] }
+      guard try Directory.exists(directory.job) else {
+        throw SystemError(operation: "find", path: directory.job, code: ENOENT)
+      }
       var entry = found
       entry.notBefore = nil
       entry.reason = nil

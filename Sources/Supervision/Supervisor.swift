@@ -118,6 +118,10 @@ public final class Supervisor {
   /// What the service manager is to be told next of what is being done.
   private var status: String?
   private var hasEnded = false
+  /// Whether the service manager knows that the daemon has started.
+  private var isReady = false
+  /// When it was last told of life.
+  private var lastSign = ContinuousClock.now
 
   /// Makes what is missing of the spool and takes its lock.
   public convenience init(
@@ -222,7 +226,20 @@ public final class Supervisor {
   func settle(_ event: Event) -> [Event] {
     let actions = scheduler.handle(event)
     shareThreads(among: scheduler.jobs.atWork)
-    return actions.flatMap { perform($0) }
+    return actions.flatMap { action in
+      showLife()
+      return perform(action)
+    }
+  }
+
+  /// Tells the service manager, in the middle of what takes long, that the daemon is alive: a start with
+  /// a long queue, on a slow disk, or the end of a job that ten thousand have waited for.
+  func showLife() {
+    let policy = scheduler.policy
+    let interval = isReady ? policy.watchdogInterval : policy.stopExtension
+    guard let interval, lastSign + interval <= .now else { return }
+    lastSign = .now
+    setup.notifier.notify(isReady ? .watchdog : .extendTimeout(policy.stopExtension * 6))
   }
 
   /// Something that can wake the daemon.
@@ -300,7 +317,9 @@ public final class Supervisor {
     case .reload: return reload(scheduler.policy)
     // Of many jobs that are admitted at once, the last one's line is enough.
     case .notify(.status(let line)): status = line
-    case .notify(let message): setup.notifier.notify(message)
+    case .notify(let message):
+      setup.notifier.notify(message)
+      if message == .ready { isReady = true }
     case .showProblem(let problem):
       self.problem = problem
       showProblem()

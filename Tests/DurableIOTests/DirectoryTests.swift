@@ -57,15 +57,16 @@ import Testing
 
   /// Whoever may write into the tree exchanges a folder in it for a link, before any of the calls.
   @Test func aLinkPutIntoTheWayOfARemovalIsNotFollowed() throws {
+    var turn = 0
     var isOver = false
-    for turn in 0... where !isOver {
+    while !isOver {
       let folder = try TemporaryFolder()
       try Directory.create(folder("precious/deep"))
       try AtomicFile.write("keep", to: folder("precious/deep/file"), synced: false)
       try Directory.create(folder("tree/sub/deep"))
       try AtomicFile.write("x", to: folder("tree/sub/deep/file"), synced: false)
       let calls = Mutex(0)
-      let meddler = FaultPlan { _ in
+      let meddler = FaultPlan { [turn] _ in
         guard
           calls.withLock({
             $0 += 1; return $0 - 1
@@ -78,6 +79,7 @@ import Testing
       #expect(
         try readFile(folder("precious/deep/file")) == Array("keep".utf8), "before call \(turn)")
       isOver = calls.withLock { $0 } <= turn
+      turn += 1
     }
   }
 

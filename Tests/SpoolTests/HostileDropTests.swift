@@ -113,7 +113,8 @@ import Testing
   @Test func aNameOfOneLetterTouchesNothingElse() throws {
     let spool = try TestSpool()
     try spool.drop("bad.json", "{}")
-    try spool.drop("e" + String(repeating: "\u{301}", count: 120), "x")
+    let name = spool.layout.drop + "/e" + String(repeating: "\u{301}", count: 120)
+    close(unsafe open(name, O_WRONLY | O_CREAT, 0o644))
     var admission = try spool.admission()
     _ = admission.scan()
     spool.passTime(seconds: 60)
@@ -125,8 +126,9 @@ import Testing
 
   @Test func aNameThatIsNoTextIsRefused() throws {
     let spool = try TestSpool()
-    let name = spool.layout.drop.utf8 + "/job".utf8 + [0xFF] + ".json".utf8 + [0]
-    close(unsafe open(name.map { CChar(bitPattern: $0) }, O_WRONLY | O_CREAT, 0o644))
+    var path = (spool.layout.drop + "/job?.json").utf8CString.map { $0 }
+    path[path.count - 7] = -1
+    close(unsafe open(path, O_WRONLY | O_CREAT, 0o644))
     var admission = try spool.admission()
     #expect(admission.scan().compactMap(\.wait).count == 1)
     spool.passTime(seconds: 60)
@@ -139,6 +141,7 @@ import Testing
   @Test(arguments: [Int.max, Int.min, 1 << 60, -1])
   func aFileOfAnyTimeIsRefused(seconds: Int) throws {
     let spool = try TestSpool(onDisk: false)
+    try AtomicFile.write("1\n", to: spool.layout.highestID)
     let path = spool.layout.claim + "/1:half.json"
     try AtomicFile.write("{", to: path, synced: false)
     let times = [timespec](repeating: timespec(tv_sec: seconds, tv_nsec: 0), count: 2)
@@ -146,6 +149,37 @@ import Testing
     var admission = try spool.admission()
     #expect(admission.finishClaims().first?.rejection != nil)
     try spool.expectAtRest()
+  }
+
+  /// Who has a lease on a file has its readers wait for him: it is no trouble of the machine's.
+  @Test func aFileWithALeaseIsWaitedFor() throws {
+    let spool = try TestSpool()
+    try spool.drop("job.json", jobFile("job"))
+    var admission = try spool.admission()
+    signal(SIGIO, SIG_IGN)
+    let file = open(spool.layout.drop + "/job.json", O_RDWR)
+    defer { close(file) }
+    let setLease: Int32 = 1024
+    try #require(fcntl(file, setLease, F_WRLCK) == 0)
+    #expect(admission.scan().compactMap(\.wait).count == 1)
+    try #require(fcntl(file, setLease, F_UNLCK) == 0)
+    #expect(admission.scan().first?.admitted != nil)
+  }
+
+  /// Nobody fills the daemon's memory with folders that he makes and takes away.
+  @Test func foldersThatAreGoneAreForgotten() throws {
+    let spool = try TestSpool()
+    let (folder, aside) = (spool.layout.drop + "/x.json", spool.root + "/aside")
+    try Directory.create(folder)
+    var admission = try spool.admission()
+    let refusal = SystemError(operation: "rename", path: folder, code: EACCES)
+    _ = admission.foreignDirectories.insert("x.json", in: spool.layout.drop, refusal)
+    #expect(admission.scan().isEmpty)
+    try Directory.rename(folder, to: aside)
+    #expect(admission.scan().isEmpty)
+    try Directory.rename(aside, to: folder)
+    let isKnown = admission.foreignDirectories.contains("x.json", in: spool.layout.drop)
+    #expect(!isKnown)
   }
 
   @Test func aFileThatMayNotBeReadWaitsForItsOwnerToMendIt() throws {

@@ -46,7 +46,7 @@ import Testing
     #expect(try spool.jobs()["d"]?.id == 2)
   }
 
-  @Test(arguments: ["", "seven\n", "2", "-1\n"]) func aDamagedCountIsNotGuessed(
+  @Test(arguments: ["", "seven\n", "2", "-1\n", "\(Int.max)\n"]) func aDamagedCountIsNotGuessed(
     content: String
   ) throws {
     let spool = try TestSpool()

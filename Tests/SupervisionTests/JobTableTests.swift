@@ -37,7 +37,27 @@ import Testing
         == Dictionary(grouping: plain.values.compactMap(\.summary.submitter)) { $0 }
         .mapValues(\.count))
     #expect(table.heldCount == plain.values.count { $0.phase == .held })
+    let jobs = plain.values.sorted { $0.summary.id < $1.summary.id }
+    let (deferred, recording) = (Phase.deferred(reason: ""), Phase.recording(.done))
+    #expect(table.deferred == jobs.filter { $0.phase == deferred }.map(\.summary.id))
+    #expect(table.beingRecorded == Set(jobs.filter { $0.phase == recording }.map(\.summary.id)))
+    #expect(table.atWork == jobs.filter { [.running, .stopping(.hold)].contains($0.phase) })
   }
+
+  /// Commands have a job leave its place and come back any number of times.
+  @Test func placesThatWereLeftAreForgotten() {
+    var table = JobTable()
+    for id in 1...20 { table[id] = ActiveJob(train(id), .queued) }
+    for turn in 0..<10_000 {
+      table[7]?.summary.priority = turn
+      table[8]?.phase = turn % 2 == 0 ? .held : .queued
+    }
+    #expect(table.order.count < 200)
+    let next = table.next()
+    #expect(next?.summary.id == 7)
+  }
+
+  private typealias Phase = ActiveJob.Phase
 
   private func randomName(_ random: inout SplitMix) -> String {
     ["shirts", "shoes", "a-name-too-long-to-lie-in-a-string-itself"]
@@ -53,7 +73,9 @@ import Testing
       timeLeft: Bool.random(using: &random) ? .seconds(9) : nil)
     summary.submitter = [nil, 1, 2].randomElement(using: &random) ?? nil
     summary.threads = Bool.random(using: &random) ? 2 : nil
-    let phases: [ActiveJob.Phase] = [.queued, .held, .running, .recording(.done)]
+    let phases: [ActiveJob.Phase] = [
+      .queued, .held, .running, .recording(.done), .deferred(reason: ""), .stopping(.hold),
+    ]
     return ActiveJob(summary, phases.randomElement(using: &random) ?? .queued)
   }
 }

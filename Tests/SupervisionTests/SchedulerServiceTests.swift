@@ -45,6 +45,18 @@ import Testing
     #expect(scheduler.handle(.timer(.stopExtension)).isEmpty)
   }
 
+  /// Not even SIGKILL ends a process that waits for a dead network folder.
+  @Test func aWorkerThatCannotBeKilledIsNotWaitedForForEver() {
+    var scheduler = opened()
+    _ = scheduler.handle(.appeared(train(1), .queued))
+    _ = scheduler.handle(.stop)
+    #expect(!scheduler.handle(.timer(.stopExtension)).isEmpty)
+    #expect(scheduler.handle(.timer(.grace(1))) == [.killWorker(1)])
+    #expect(scheduler.handle(.timer(.stopExtension)).isEmpty)
+    _ = scheduler.handle(.exited(1, report(signal: 9)))
+    #expect(scheduler.handle(.recorded(1)).contains(.exit))
+  }
+
   // MARK: Workers that hang
 
   /// A scheduler that runs job 1 and looks at its worker every minute.

@@ -29,7 +29,9 @@ import Testing
   @Test func showsWhyNothingRuns() {
     #expect(line([]) == "idle")
     #expect(
-      line([job(1, .deferred(reason: "the worker crashed with SIGKILL past step 5 of 9"))])
+      line(
+        [],
+        deferred: [job(1, .deferred(reason: "the worker crashed with SIGKILL past step 5 of 9"))])
         == "job 1 will be tried again: the worker crashed with SIGKILL past step 5 of 9")
     #expect(
       line([], problem: "No space left on device")
@@ -37,6 +39,14 @@ import Testing
     #expect(
       line([job(1, .stopping(.requeue))], isStopping: true)
         == "stopping: train fashion-mnist (job 1) writing its checkpoint")
+  }
+
+  @Test func doesNotGrowWithTheJobsThatAreTriedAgain() {
+    let jobs = (1...3).map { job($0, .deferred(reason: "no space")) }
+    #expect(
+      line([], deferred: jobs, deferredCount: 100_000)
+        == "job 1 will be tried again: no space; job 2 will be tried again: no space; "
+        + "job 3 will be tried again: no space; 99997 more will be tried again")
   }
 
   @Test func isOneLineWhateverAReasonSays() {
@@ -75,10 +85,12 @@ import Testing
   }
 
   private func line(
-    _ jobs: [ActiveJob], queued: Int = 0, problem: String? = nil, isStopping: Bool = false
+    _ jobs: [ActiveJob], queued: Int = 0, deferred: [ActiveJob] = [], deferredCount: Int? = nil,
+    problem: String? = nil, isStopping: Bool = false
   ) -> String {
     StatusLine(
-      atWork: jobs, queued: queued, held: 0, problem: problem, isPaused: false,
+      atWork: jobs, queued: queued, held: 0, deferred: deferred,
+      deferredCount: deferredCount ?? deferred.count, problem: problem, isPaused: false,
       isStopping: isStopping
     )
     .description

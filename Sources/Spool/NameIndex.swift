@@ -1,7 +1,7 @@
 /// Numbers of jobs by their names, which are not kept: 16 bytes a job, in one array that is sorted.
 ///
 /// Taking a job in or out moves the entries behind it, a megabyte at most for a hundred thousand jobs.
-struct NameIndex: Sendable {
+package struct NameIndex: Sendable {
   private struct Entry: Comparable {
     let hash: Int
     let id: Int
@@ -11,19 +11,26 @@ struct NameIndex: Sendable {
 
   private var entries: [Entry] = []
 
+  package init() {}
+
+  /// An index of jobs and their names.
+  init(_ names: [(id: Int, name: String)]) {
+    entries = names.map { Entry(hash: $0.name.hashValue, id: $0.id) }.sorted()
+  }
+
   /// The jobs below `id` that have that name, the newest first; another's may be among them.
-  func ids(of name: String, before id: Int) -> some Sequence<Int> {
+  package func ids(of name: String, before id: Int) -> some Sequence<Int> {
     let hash = name.hashValue
     return entries[..<place(of: Entry(hash: hash, id: id))].lazy.reversed()
       .prefix { $0.hash == hash }.map(\.id)
   }
 
-  mutating func insert(_ id: Int, _ name: String) {
+  package mutating func insert(_ id: Int, _ name: String) {
     let entry = Entry(hash: name.hashValue, id: id)
     entries.insert(entry, at: place(of: entry))
   }
 
-  mutating func remove(_ id: Int, _ name: String) {
+  package mutating func remove(_ id: Int, _ name: String) {
     let entry = Entry(hash: name.hashValue, id: id)
     let place = place(of: entry)
     if entries.indices.contains(place), entries[place] == entry { entries.remove(at: place) }
