@@ -52,13 +52,35 @@ public final class AppendLog {
     torn = false
   }
 
-  /// Drops the first line for which `isUnwanted` is true and all lines after it.
+  /// Drops the first line for which `isUnwanted` is true and all lines after it. The log may be larger
+  /// than the memory that there is for it: it is read in blocks.
   public func truncate(fromFirst isUnwanted: (String) -> Bool) throws(SystemError) {
+    /// Where the bytes in `unread` begin.
     var offset = 0
-    for line in Self.split(try file.readAll(limit: .max - 1)) {
-      if isUnwanted(line) { return try truncate(to: offset) }
-      offset += line.utf8.count + 1
+    var unread: [UInt8] = []
+    while offset + unread.count < size {
+      unread += try block(at: offset + unread.count)
+      var start = 0
+      while let end = unread[start...].firstIndex(of: newline) {
+        if isUnwanted(String(decoding: unread[start..<end], as: UTF8.self)) {
+          return try truncate(to: offset + start)
+        }
+        start = end + 1
+      }
+      unread.removeFirst(start)
+      offset += start
     }
+  }
+
+  private func block(at offset: Int) throws(SystemError) -> [UInt8] {
+    var block = [UInt8](repeating: 0, count: min(1 << 20, size - offset))
+    let count = try unsafe block.withUnsafeMutableBufferPointer { (raw) throws(SystemError) in
+      try unsafe file.read(into: UnsafeMutableRawBufferPointer(raw), at: offset)
+    }
+    guard count == block.count else {
+      throw SystemError(operation: "read", path: file.path, code: EIO)
+    }
+    return block
   }
 
   /// The whole lines of the log at `path`, whoever is writing it; none if it is missing.
@@ -71,7 +93,7 @@ public final class AppendLog {
     torn = false
   }
 
-  /// Lines that end in a newline. Bytes that are not UTF-8 keep their number.
+  /// Lines that end in a newline.
   private static func split(_ bytes: [UInt8]) -> [String] {
     bytes.split(separator: newline, omittingEmptySubsequences: false).dropLast().map {
       String(decoding: $0, as: UTF8.self)

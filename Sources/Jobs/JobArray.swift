@@ -11,6 +11,8 @@ public struct JobArray: Equatable, Sendable {
   public static let mostMembers = 1000
   /// The jobs of an array, written out, have no more bytes together.
   static let mostBytes = 64 << 20
+  /// More keys no job has.
+  private static let mostKeys = 100
 
   /// The value of the key `array`.
   public let json: JSONValue
@@ -35,6 +37,10 @@ public struct JobArray: Equatable, Sendable {
     let place = JSONPath.root.appending("array")
     guard let members = json.object?.members, !members.isEmpty else {
       throw JSONContentError(place, found: json, allowed: Self.allowed)
+    }
+    guard members.count <= Self.mostKeys else {
+      throw JSONContentError(
+        place, "found \(members.count) keys; an array has at most \(Self.mostKeys)")
     }
     var axes: [Axis] = []
     var problems: [JSONContentError.Problem] = []
@@ -61,7 +67,10 @@ public struct JobArray: Equatable, Sendable {
     if !problems.isEmpty { throw JSONContentError(problems) }
     self.json = json
     (self.base, self.axes, self.count) = (base, axes, count)
-    let bytes = count * JSONValue.object(base).serialized().utf8.count
+    // Each value is in as many of them.
+    let bytes = axes.reduce(count * JSONValue.object(base).serialized().utf8.count) { bytes, axis in
+      bytes + count / axis.values.count * JSONValue.array(axis.values).serialized().utf8.count
+    }
     if bytes > Self.mostBytes {
       throw JSONContentError(
         place,

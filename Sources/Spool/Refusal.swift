@@ -67,7 +67,12 @@ extension Admission {
 
   private func moveToRejected(_ path: String, as name: String) throws(SystemError) {
     let target = layout.rejected + "/" + Self.nameInRejected(name)
-    try Directory.removeTree(target)
+    do {
+      try Directory.removeTree(target)
+    } catch  where error.isPermissionDenied || error.isAlreadyThere {
+      // A folder of somebody else's, who may keep all others from removing what is in it.
+      try Directory.rename(target, to: "\(target)-\(UInt64.random(in: .min ... .max))")
+    }
     try Directory.rename(path, to: target)
   }
 

@@ -7,6 +7,9 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
   /// Adds a problem at a key of the object, or of an object in it: `unet.out_channels`.
   public typealias Report = (_ key: String, _ message: String) -> Void
 
+  /// Nobody reads more, and what each may mean takes its time to find out.
+  private static var unknownKeysNamed: Int { 20 }
+
   private let title: String
   private let defaults: Root
   private let fields: [Field<Root>]
@@ -52,7 +55,8 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
         problems += error.problems
       }
     }
-    let unknownKeys = object.keys.filter { !knownKeys.contains($0) }
+    let strangers = object.keys.filter { !knownKeys.contains($0) }
+    let unknownKeys = strangers.prefix(Self.unknownKeysNamed)
       .map { (key: $0, meant: nearest(to: $0, among: keys)) }
     for field in fields {
       do {
@@ -69,6 +73,10 @@ public struct ObjectCodec<Root: Sendable>: Sendable {
       }
     }
     problems += unknownKeys.map { unknown($0.key, meant: $0.meant, at: path) }
+    if strangers.count > unknownKeys.count {
+      problems.append(
+        .init(path, "and \(strangers.count - unknownKeys.count) more keys that are unknown here"))
+    }
     if problems.isEmpty {
       rules(root) { key, message in
         let place = key.split(separator: ".").reduce(path) { $0.appending(String($1)) }

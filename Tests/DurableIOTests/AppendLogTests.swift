@@ -42,6 +42,20 @@ import Testing
     #expect(try readFile(folder("log")).isEmpty)
   }
 
+  /// Also where what is before is damaged, longer than a block, or ends with one.
+  @Test(arguments: [[0xFF, 0xFE], [UInt8](repeating: 0x61, count: 3 << 20), [0x61], []])
+  func dropsAtTheRightByte(_ bytes: [UInt8]) throws {
+    let folder = try TemporaryFolder()
+    for length in [0, 1, 1 << 20, 1 << 20 - 1] {
+      let kept = bytes + [10] + [UInt8](repeating: 0x62, count: length) + [10]
+      try AtomicFile.write(kept + Array("unwanted\nrest\n".utf8), to: folder("log"), synced: false)
+      let log = try AppendLog(folder("log"))
+      try log.truncate { $0 == "unwanted" }
+      #expect(try readFile(folder("log")) == kept)
+      #expect(log.size == kept.count)
+    }
+  }
+
   @Test(arguments: [FaultPlan.Fault.crash, .failure(ENOSPC)])
   func everyLineIsWholeOrAbsentWhicheverCallFails(fault: FaultPlan.Fault) throws {
     _ = try forEachCall(

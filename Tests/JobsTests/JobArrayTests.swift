@@ -87,6 +87,19 @@ import Testing
     let long = try file(["seed": values])
       .setting(["$schema"], to: .string(String(repeating: "x", count: 70_000)))
     #expect { try JobArray(json: long) } throws: { "\($0)".contains("bytes together") }
+    let classes = (0..<2).map { first in
+      JSONValue.array((first..<10_000).map { .string("class \($0)") })
+    }
+    let lists = try file([
+      "classes": .array(classes), "seed": .array((0..<500).map { .integer($0) }),
+    ])
+    #expect { try JobArray(json: lists) } throws: { "\($0)".contains("bytes together") }
+  }
+
+  /// To compare each of them with all others would take hours.
+  @Test func moreKeysThanAJobHasAreRefused() throws {
+    let keys = JSONValue.object(JSONObject((0..<50_000).map { ("k\($0)", [1]) }))
+    #expect { try array(keys) } throws: { "\($0)".contains("at most 100") }
   }
 
   /// The path in the job, and which job it is.

@@ -151,6 +151,29 @@ import Testing
     try spool.expectAtRest()
   }
 
+  /// Its owner may close a folder in it to all others, and then submit another one of its name.
+  @Test func aRefusedFolderThatCannotBeRemovedHoldsUpNothing() throws {
+    struct Closed: FileSystem {
+      func perform(_ call: FileCall, _ kernel: () -> Int) -> Int {
+        call.operation == "open" && call.path.hasSuffix("/closed") ? -Int(EACCES) : kernel()
+      }
+      func write(
+        _ call: FileCall, _ bytes: UnsafeRawBufferPointer,
+        _ kernel: (UnsafeRawBufferPointer) -> Int
+      ) -> Int { unsafe kernel(bytes) }
+    }
+    let spool = try TestSpool()
+    var admission = try spool.admission()
+    for content in ["/closed/file", "/other"] {
+      try Directory.create(spool.layout.drop + "/x.json" + content)
+      let outcomes = Syscalls.$fileSystem.withValue(Closed()) { admission.scan() }
+      #expect(outcomes.compactMap(\.rejection).count == 1)
+    }
+    #expect(try spool.names(spool.layout.rejected + "/x.json") == ["other"])
+    #expect(try spool.names(spool.layout.rejected).count == 3, "the first is set aside")
+    try spool.expectAtRest()
+  }
+
   /// Who has a lease on a file has its readers wait for him: it is no trouble of the machine's.
   @Test func aFileWithALeaseIsWaitedFor() throws {
     let spool = try TestSpool()

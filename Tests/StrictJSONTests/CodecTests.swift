@@ -108,6 +108,8 @@ private struct Kitchen: Equatable, Sendable {
     #expect(
       problems(["item_count": 3, "zzz": 3])[0].hasPrefix(
         #"$: unknown key "zzz"; allowed here is "preset", "item_count""#))
+    let many = problems(.object(JSONObject((0..<10_000).map { ("k\($0)", 1) })))
+    #expect(many.count == 22 && many.last == "$: and 9980 more keys that are unknown here")
     #expect(
       problems([1]) == [
         #"$: found an array, allowed is an object, for example {"preset": "small"}"#

@@ -8,7 +8,7 @@ import Testing
 @testable import Supervision
 
 /// A daemon that starts with what should not be, or with much of it.
-@Suite(.timeLimit(.minutes(3))) struct SupervisorStartTests {
+@Suite(.timeLimit(.minutes(10))) struct SupervisorStartTests {
   /// Whoever makes room by hand, or a disk, takes a job's folder away.
   @Test func aJobWhoseFolderIsMissingHoldsUpNothing() async throws {
     let spool = try TestSpool(worker: Script.finish)
