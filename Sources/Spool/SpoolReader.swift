@@ -117,9 +117,8 @@ public struct SpoolReader: Sendable {
 
   /// The job numbered `id`; nil if there is none.
   public func job(_ id: Int) throws(SystemError) -> Job? {
-    guard try Directory.exists(layout.jobDirectory(id).path),
-      let (state, entry) = try queue.find(id)
-    else { return nil }
+    // Also where its folder is missing: it can still be cancelled.
+    guard let (state, entry) = try queue.find(id) else { return nil }
     return try job(state, entry)
   }
 
