@@ -90,10 +90,10 @@ import Testing
     }
     let id = try await spool.submitJob()
     try await spool.waitFor(id, .done)
+    await daemon.stop()
     let events = try SpoolReader(spool.layout).events(of: id)
     #expect(events.map(\.kind) == [.admitted, .started, .crashed, .started, .finished])
     #expect(events.contains { $0.reason?.contains("it had hung") == true })
-    await daemon.stop()
   }
 
   private func file(_ text: String, in spool: TestSpool) throws -> ConfigurationSource {
