@@ -129,7 +129,9 @@ public enum Directory {
   public static func freeSpace(at path: String) throws(SystemError) -> Int {
     var status = statvfs()
     try Syscalls.call("examine", path) { unsafe statvfs(path, &status) }
-    return Int(status.f_bavail) * Int(status.f_frsize)
+    // Some file systems say that there is no end.
+    let (bytes, isMore) = status.f_bavail.multipliedReportingOverflow(by: status.f_frsize)
+    return isMore ? .max : Int(clamping: bytes)
   }
 
   /// Calls `body` with each name in `path`, in no order, without `.` and `..`.
