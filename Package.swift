@@ -139,7 +139,8 @@ let package = Package(
     .executableTarget(
       name: "ddpm-torture",
       dependencies: [
-        "Supervision", "Spool", "Jobs", "StrictJSON", "DurableIO", "CLinux", arguments,
+        "Supervision", "Spool", "Jobs", "StrictJSON", "DurableIO", "CLinux", "TestSupport",
+        arguments,
       ],
       path: "Tests/Torture", swiftSettings: strict),
     tests("DurableIO"),

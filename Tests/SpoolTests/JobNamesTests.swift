@@ -1,5 +1,6 @@
 import DurableIO
 import Jobs
+import TestSupport
 import Testing
 
 @testable import Spool
@@ -11,7 +12,7 @@ import Testing
   func theNewestIsFound(seed: UInt64) throws {
     let spool = try TestSpool(onDisk: false)
     var admission = try spool.admission()
-    var random = SplitMix(state: seed)
+    var random = SplitMix(seed: seed)
     for turn in 0..<60 {
       let name = ["a", "b", "c"].randomElement(using: &random) ?? ""
       let ids = try spool.queue.ids(in: .queued)
@@ -46,18 +47,5 @@ import Testing
     #expect(found.allSatisfy { $0 == old })
     let files = plan.calls.filter { $0.operation == "open" && $0.path.hasSuffix("/job.json") }
     #expect(files.count == 30 + 30, "all once, then the one that is meant")
-  }
-}
-
-/// A generator that a test's number seeds.
-private struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

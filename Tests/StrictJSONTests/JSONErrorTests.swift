@@ -1,4 +1,5 @@
 import StrictJSON
+import TestSupport
 import Testing
 
 @Suite struct JSONErrorTests {
@@ -92,7 +93,7 @@ import Testing
 
   /// Any bytes give a value or an error whose place is inside the text.
   @Test func damagedTextNeverTraps() {
-    var random = SeededGenerator(state: 3)
+    var random = SplitMix(seed: 3)
     let original = Array(Self.text.utf8)
     for _ in 0..<3000 {
       var bytes = original

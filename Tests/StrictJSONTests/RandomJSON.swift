@@ -1,21 +1,9 @@
 import StrictJSON
-
-/// SplitMix64: the same values in every run.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-}
+import TestSupport
 
 extension JSONValue {
   /// Any value, with containers down to `depth`.
-  static func random(depth: Int, using random: inout SeededGenerator) -> JSONValue {
+  static func random(depth: Int, using random: inout SplitMix) -> JSONValue {
     switch Int.random(in: 0..<(depth > 0 ? 9 : 7), using: &random) {
     case 0: return .null
     case 1: return .bool(.random(using: &random))
@@ -37,7 +25,7 @@ extension JSONValue {
     }
   }
 
-  private static func randomString(using random: inout SeededGenerator) -> String {
+  private static func randomString(using random: inout SplitMix) -> String {
     let ranges: [ClosedRange<UInt32>] = [0...0x1F, 0x20...0x7F, 0x80...0xD7FF, 0xE000...0x10FFFF]
     var text = ""
     for _ in 0..<Int.random(in: 0...8, using: &random) {

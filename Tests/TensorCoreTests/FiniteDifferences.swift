@@ -1,3 +1,5 @@
+import TestSupport
+
 /// The slopes of a function at a point along random normal directions of one argument, by central
 /// differences.
 struct Slopes {
@@ -5,7 +7,7 @@ struct Slopes {
 
   /// Of `function` with respect to its argument `which` at `point`.
   init(at point: [[Double]], varying which: Int, of function: ([[Double]]) -> Double) {
-    var generator = SplitMix64(state: 99)
+    var generator = SplitMix(seed: 99)
     let step = 1e-5
     for _ in 0..<4 {
       let direction = point[which].map { _ in generator.normal() }

@@ -1,5 +1,6 @@
 import Glibc
 @testable import TensorCore
+import TestSupport
 import Testing
 
 /// Random numbers: the published generator, the same bits in every build, the right distributions.
@@ -34,7 +35,7 @@ import Testing
 
   @Test(arguments: Kernels.available)
   func wordsAreTheReferencesForAnyCounter(kernels: Kernels) {
-    var generator = SplitMix64(state: 1)
+    var generator = SplitMix(seed: 1)
     for count in [1, 3, 4, 17, 63, 64, 65, 130, 1000] {
       let (seed, other) = (generator.next(), generator.next())
       let (stream, step) = (UInt32(truncatingIfNeeded: other), UInt32(other >> 32))

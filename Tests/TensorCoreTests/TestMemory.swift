@@ -1,5 +1,6 @@
 import Glibc
 @testable public import TensorCore
+import TestSupport
 public import Testing
 
 /// Memory for the tensors of one test: a suite keeps one in a property, and each test has its own
@@ -24,7 +25,7 @@ final class TestMemory {
 
   /// Samples of N(0, 1), the same at every run.
   func random(_ shape: Shape, seed: UInt64) -> Tensor {
-    var generator = SplitMix64(state: seed)
+    var generator = SplitMix(seed: seed)
     return tensor((0..<shape.count).map { _ in generator.normal() }, shape)
   }
 
@@ -35,18 +36,9 @@ final class TestMemory {
   func copy(of x: Tensor) -> Tensor { tensor(x.doubles, x.shape) }
 }
 
-/// A generator that owes nothing to the one under test (Steele et al. 2014).
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-    return z ^ z >> 31
-  }
-
+// A generator that owes nothing to the one under test.
+extension SplitMix {
+  /// A sample of N(0, 1).
   mutating func normal() -> Double {
     let radius = (-2 * log(Double.random(in: 1e-300..<1, using: &self))).squareRoot()
     return radius * cos(Double.random(in: 0..<2 * .pi, using: &self))
