@@ -181,6 +181,9 @@ public struct FileAccess: Sendable {
   /// As many as the kernel follows.
   private static let linkLimit = 40
 
+  /// Folders in one another: each on the way takes a descriptor.
+  private static let depthLimit = 256
+
   private func walk(
     _ path: String, from start: Place?, isFolder: Bool, naming name: String
   ) throws(SystemError) -> Place {
@@ -191,12 +194,20 @@ public struct FileAccess: Sendable {
     var place = if let start, !path.hasPrefix("/") { start } else { try top() }
     var rest = reversedParts(path)
     var links = 0
+    var depth = 0
     while let part = rest.popLast() {
       guard place.status.kind == .directory else { throw failure(ENOTDIR) }
       try require(.search, of: place, naming: name)
       if part == ".." {
         place = place.parent ?? place
+        depth -= 1
         continue
+      }
+      depth += 1
+      guard depth <= Self.depthLimit else {
+        throw SystemError(
+          operation: "open", path: name, code: ENAMETOOLONG,
+          detail: "it is in more than \(Self.depthLimit) folders in one another; move it up")
       }
       let next = try step(part, from: place, isFolder: isFolder || !rest.isEmpty, naming: name)
       guard next.status.kind == .symbolicLink else {
@@ -207,7 +218,7 @@ public struct FileAccess: Sendable {
       guard links <= Self.linkLimit else { throw failure(ELOOP) }
       try requireTrust(in: next, naming: name)
       guard let target = try next.target() else { throw failure(EILSEQ) }
-      if target.hasPrefix("/") { place = try top() }
+      if target.hasPrefix("/") { (place, depth) = (try top(), 0) }
       rest += reversedParts(target)
     }
     return place

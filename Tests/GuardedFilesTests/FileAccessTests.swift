@@ -113,6 +113,17 @@ import Testing
     }
   }
 
+  /// Without a limit the descriptors would be used up, which is taken for the machine's fault.
+  @Test func aWayOfTooManyFoldersIsRefused() throws {
+    let way = Array(repeating: "a", count: 300)
+    try folder.folder(way.joined(separator: "/"))
+    try folder.file("file")
+    let refusal = access.refusal(folder(way.joined(separator: "/")))
+    #expect(refusal?.hasSuffix("it is in more than 256 folders in one another; move it up") == true)
+    let back = way.prefix(200) + Array(repeating: "..", count: 200)
+    #expect(access.refusal(folder((back + back + ["file"]).joined(separator: "/"))) == nil)
+  }
+
   @Test(.timeLimit(.minutes(10))) func onlyFilesAndFoldersAreOpened() throws {
     try #require(unsafe mkfifo(folder("pipe"), 0o666) == 0)
     for access in [access, .ofThisProcess] {
