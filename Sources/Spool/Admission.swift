@@ -28,8 +28,8 @@ public struct Admission {
     case edited(Envelope, QueueEntry, in: JobState, by: UInt32)
     /// It is a job that came before, as that number, with the same idempotency key.
     case repeated(name: String, job: Int)
-    /// It was refused, and is in `rejected/`.
-    case rejected(name: String, reason: String)
+    /// It was refused, and is in `rejected/`; nil where its owner is not known.
+    case rejected(name: String, reason: String, owner: UInt32?)
     /// It may be unfinished: look again after a while.
     case waiting(name: String, reason: String, retryAfter: Duration)
     /// The machine is at fault, in a sentence; the file (every job, if `name` is nil) stays where

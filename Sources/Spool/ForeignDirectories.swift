@@ -45,7 +45,9 @@ extension Admission {
     do {
       try AtomicFile.write(
         reason + "\n", to: layout.reason(ofRejected: Self.nameInRejected(name)))
-      return .rejected(name: name, reason: reason)
+      return .rejected(
+        name: name, reason: reason,
+        owner: try? FileStatus(ofLink: layout.drop + "/" + name).owner)
     } catch {
       return blocked
     }

@@ -15,9 +15,9 @@ extension Admission {
     _ file: String, from directory: String, as name: String, _ reason: String
   ) throws(SystemError) -> Outcome {
     try write(reason, whyRejected: name, synced: true)
-    try moveToRejected(directory + "/" + file, as: name)
+    let owner = try moveToRejected(directory + "/" + file, as: name)
     syncMoves(from: directory)
-    return .rejected(name: name, reason: reason.printableLines)
+    return .rejected(name: name, reason: reason.printableLines, owner: owner)
   }
 
   /// Moves claimed files to `rejected/`; many get onto the disk together. What fails for one does not
@@ -50,8 +50,8 @@ extension Admission {
       return outcome(of: claim) { () throws(SystemError) in
         try written.get()
         try synced.get()
-        try moveToRejected(layout.claim + "/" + claim.file, as: claim.name)
-        return .rejected(name: claim.name, reason: reason.printableLines)
+        let owner = try moveToRejected(layout.claim + "/" + claim.file, as: claim.name)
+        return .rejected(name: claim.name, reason: reason.printableLines, owner: owner)
       }
     }
   }
@@ -65,7 +65,8 @@ extension Admission {
       synced: synced)
   }
 
-  private func moveToRejected(_ path: String, as name: String) throws(SystemError) {
+  /// Returns: The owner of what was moved; nil if that cannot be found out.
+  private func moveToRejected(_ path: String, as name: String) throws(SystemError) -> UInt32? {
     let target = layout.rejected + "/" + Self.nameInRejected(name)
     do {
       try Directory.removeTree(target)
@@ -74,6 +75,7 @@ extension Admission {
       try Directory.rename(target, to: "\(target)-\(UInt64.random(in: .min ... .max))")
     }
     try Directory.rename(path, to: target)
+    return try? FileStatus(ofLink: target).owner
   }
 
   /// Each file is durable in one of the two places already, and must be reported once it has moved. The

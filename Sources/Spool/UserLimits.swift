@@ -32,8 +32,10 @@ extension Admission {
     if present + count > most, !policy.authority.isUnlimited(user) {
       return .refused(
         "\(userName(user)) may have \(most) jobs that are not over (max_jobs_per_user), and has "
-          + "\(present) without the \(count) of this file; wait until enough of them have ended, or "
-          + "cancel some, and submit it again")
+          + "\(present) without the \(count) of this file; "
+          + (count > most
+            ? "submit it in smaller parts"
+            : "wait until enough of them have ended, or cancel some, and submit it again"))
     }
     claimedJobs[user, default: 0] += count
     return .granted

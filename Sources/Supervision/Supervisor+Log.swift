@@ -14,10 +14,11 @@ extension Supervisor {
   ///
   /// - job: the job it is about.
   /// - envelope: what its file says, where that is at hand.
+  /// - user: whose file it is about that is no job's.
   /// - attempt, state: the run it is about, and the state that the job is in now.
   func say(
     _ level: Logger.Level, _ text: String, _ message: JournalMessage? = nil, job: Int? = nil,
-    envelope: Envelope? = nil, attempt: Int? = nil, state: JobState? = nil
+    envelope: Envelope? = nil, user: UInt32? = nil, attempt: Int? = nil, state: JobState? = nil
   ) {
     var fields: Logger.Metadata = [:]
     if let message { fields["MESSAGE_ID"] = "\(message.rawValue)" }
@@ -26,12 +27,17 @@ extension Supervisor {
       if let summary = summary(of: job, envelope) {
         fields["JOB_KIND"] = "\(summary.kind)"
         fields["JOB_NAME"] = "\(summary.name)"
-        fields["JOB_USER"] = summary.user.map { "\(accountName($0) ?? "\($0)")" }
+        fields["JOB_USER"] = summary.user.map(Self.account)
       }
     }
+    if let user { fields["JOB_USER"] = Self.account(user) }
     if let attempt { fields["ATTEMPT"] = "\(attempt)" }
     if let state { fields["STATE"] = "\(state)" }
     setup.log.log(level: level, "\(text)", metadata: fields)
+  }
+
+  private static func account(_ user: UInt32) -> Logger.MetadataValue {
+    "\(accountName(user) ?? "\(user)")"
   }
 
   /// What is known of the job, whose name may be that of no job that has not ended.
@@ -98,9 +104,11 @@ extension Supervisor {
         .info, "\(summary(entry, envelope).title): edit by \(userName(user))", .commanded,
         job: entry.id,
         envelope: envelope, state: state)
-    case .rejected(let name, let reason):
+    case .rejected(let name, let reason, let owner):
       export.metrics.rejections += 1
-      say(.warning, "rejected \(name.printable): \(reason.inOneLine)", .rejected)
+      let user = owner.map { " from \(userName($0))" } ?? ""
+      say(
+        .warning, "rejected \(name.printable)\(user): \(reason.inOneLine)", .rejected, user: owner)
     case .waiting(let name, let reason, _):
       say(.debug, "\(name.printable) may be unfinished: \(reason.printable)")
     case .blocked(let name, let reason):

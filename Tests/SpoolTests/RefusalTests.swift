@@ -49,6 +49,6 @@ import Testing
 
 extension Admission.Outcome {
   fileprivate var rejectedName: String? {
-    if case .rejected(let name, _) = self { name } else { nil }
+    if case .rejected(let name, _, _) = self { name } else { nil }
   }
 }

@@ -118,7 +118,7 @@ extension JobQueue {
 extension Admission.Outcome {
   /// Whether the file has come to its end.
   var isFinal: Bool { wait == nil && blocked == nil }
-  var rejection: String? { if case .rejected(_, let reason) = self { reason } else { nil } }
+  var rejection: String? { if case .rejected(_, let reason, _) = self { reason } else { nil } }
   var admitted: Envelope? { if case .admitted(let envelope, _, _) = self { envelope } else { nil } }
   var wait: Duration? { if case .waiting(_, _, let time) = self { time } else { nil } }
   var blocked: String? { if case .blocked(_, let reason) = self { reason } else { nil } }

@@ -95,6 +95,11 @@ struct UserLimitTests {
     #expect(reasons.count == 2 && reasons.contains { $0.contains("without the 3 of") })
     #expect(try spool.jobs().values.map(\.id).sorted() == [1, 2, 3, 4])
     try spool.expectAtRest()
+    admission.policy.limits.jobs = 2
+    try drop("e.json", arrayFile("e"), of: Self.bert, into: spool)
+    #expect(
+      try scan(&admission, spool).compactMap(\.rejection).first?.hasSuffix(
+        "without the 3 of this file; submit it in smaller parts") == true)
   }
 
   /// What came before is no new job.

@@ -97,7 +97,7 @@ import Testing
     // Each of its problems is a line of the reason, and all are one line here.
     try await until("it is rejected") {
       daemon.journal.warnings.contains {
-        $0.contains(/^rejected [^ ]+: \$: [^;]+; \$: [^;]+$/)
+        $0.contains(/^rejected [^ ]+ from [^ ]+: \$: [^;]+; \$: [^;]+$/)
       }
     }
     await daemon.stop()
@@ -113,6 +113,8 @@ import Testing
     let user = userName(geteuid())
     #expect(life.first?["MESSAGE"]?.hasSuffix("admitted from \(user)") == true)
     #expect(life.allSatisfy { $0["JOB_USER"] == user })
+    let refused = entries.filter { $0["MESSAGE_ID"] == JournalMessage.rejected.rawValue }
+    #expect(refused.map { $0["JOB_USER"] } == [user])
     #expect(life.allSatisfy { $0["JOB_NAME"] == "shirts" && $0["JOB_KIND"] == "sample" })
     let ids = entries.compactMap { $0["MESSAGE_ID"].flatMap(JournalMessage.init) }
     #expect(ids.first == .serving && ids.last == .ended && ids.contains(.rejected))

@@ -22,8 +22,11 @@ struct Cancel: ParsableCommand {
           ? .needless("\(spool.ending(of: view)); there is nothing to cancel") : nil
       },
       outcome: { view in
-        view.job.state == .running
-          ? "\(view.title) stops at its next step" : "\(view.title) is cancelled"
+        switch view.job.state {
+        case .running: "\(view.title) stops at its next step"
+        case .cancelled: "\(view.title) is cancelled"
+        default: "\(view.title) is being cancelled"
+        }
       })
   }
 }
