@@ -114,7 +114,7 @@ let package = Package(
         "TensorCore", "Images", "Jobs", "StrictJSON", "DurableIO", "GuardedFiles", "CLinux",
       ]),
 
-    program("ddpmd", imports: ["Supervision", "Spool", "Jobs", arguments, logging]),
+    program("ddpmd", imports: ["Supervision", "Spool", "Jobs", "DurableIO", arguments, logging]),
     program(
       "ddpmctl",
       imports: [

@@ -32,6 +32,14 @@ int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);
 #define LEAST_MAPPED_SIZE (-3)
 int mallopt(int parameter, int value);
 
+/* `stdout` is a variable, which Swift does not take for one that no other thread changes. */
+#include <errno.h>
+#include <stdio.h>
+static inline int flush_standard_output(void) {
+  if (fflush(stdout) != 0) return errno;
+  return ferror(stdout) ? EIO : 0;
+}
+
 /* prctl(2) takes variable arguments, which Swift cannot pass. */
 #include <sys/prctl.h>
 static inline int signal_on_parent_death(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableIO
 import Jobs
 import StrictJSON
 
@@ -55,10 +56,16 @@ struct Ddpmctl: ParsableCommand {
 
   static func main() {
     do {
-      let words = Array(CommandLine.arguments.dropFirst())
-      try checkCommand(words)
-      var command = try parseAsRoot(settingNumbersApart(words))
-      try command.run()
+      do {
+        let words = Array(CommandLine.arguments.dropFirst())
+        try checkCommand(words)
+        var command = try parseAsRoot(settingNumbersApart(words))
+        try command.run()
+      } catch  where exitCode(for: error) == .success {
+        // Help.
+        Swift.print(fullMessage(for: error))
+      }
+      try attempt { try StandardOutput.finish() }
     } catch let refusal as Refusal {
       for line in refusal.message.split(separator: "\n") { say("ddpmctl: \(line)") }
       exit(withError: refusal.code)

@@ -1,3 +1,4 @@
+import Glibc
 import Jobs
 import Spool
 import StrictJSON
@@ -159,7 +160,11 @@ func qualityText(_ progress: Progress) -> String? {
 
 /// A number with so many significant digits, without an exponent where it needs none.
 func significant(_ value: Double, digits: Int) -> String {
-  guard value.isFinite, value != 0, abs(value) < 1e6, abs(value) >= 1e-6 else { return "\(value)" }
+  guard value.isFinite, value != 0 else { return "\(value)" }
+  guard abs(value) < 1e6, abs(value) >= 1e-6 else {
+    let exponent = Int(log10(abs(value)).rounded(.down))
+    return "\(significant(value / pow(10, Double(exponent)), digits: digits))e\(exponent)"
+  }
   // The power of ten of the last digit that is shown.
   var power = 1 - digits
   var scale = 1.0

@@ -4,6 +4,7 @@
 // the spool or the machine is at fault; 78 if the configuration or the installation is wrong.
 
 import ArgumentParser
+import DurableIO
 import Glibc
 import Jobs
 import Logging
@@ -65,12 +66,12 @@ struct DaemonCommand: ParsableCommand {
   var defaultConfig = false
 
   func run() throws {
-    if defaultConfig { return print(Configuration.commentedFile, terminator: "") }
+    if defaultConfig { return try output(Configuration.commentedFile) }
     let root = try findRoot()
     let source = configurationSource(isStandard: root == nil)
     let readAt = ReloadReport.now()
     let effective = try read(source)
-    if checkConfig { return print(effective.listing, terminator: "") }
+    if checkConfig { return try output(effective.listing) }
     let configuration = effective.configuration
     let processors = availableProcessors()
     let log = Logger(label: "ddpmd") { _ in ServiceLog(logLevel: configuration.logLevel) }
@@ -82,6 +83,15 @@ struct DaemonCommand: ParsableCommand {
 
     do {
       try Supervisor(setup, requests: try SignalRequests(hangupReloads: source.file != nil)).run()
+    } catch {
+      throw fail(75, "\(error)")
+    }
+  }
+
+  private func output(_ text: String) throws {
+    print(text, terminator: "")
+    do {
+      try StandardOutput.finish()
     } catch {
       throw fail(75, "\(error)")
     }

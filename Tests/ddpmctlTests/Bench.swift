@@ -84,7 +84,7 @@ final class Invocation {
 
   init(
     _ arguments: [String], root: String, environment: [String: String] = [:],
-    program: String = "ddpmctl", in folder: String? = nil
+    program: String = "ddpmctl", in folder: String? = nil, output file: FileHandle? = nil
   ) throws {
     if let folder { process.currentDirectoryURL = URL(filePath: folder) }
     let programs = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
@@ -93,9 +93,10 @@ final class Invocation {
     process.arguments = arguments
     process.environment = environment.merging(["DDPM_ROOT": root]) { $1 }
     process.standardInput = FileHandle.nullDevice
-    process.standardOutput = output
+    process.standardOutput = file ?? output
     process.standardError = errors
     try process.run()
+    if file != nil { try output.fileHandleForWriting.close() }
   }
 
   /// Waits until it says `words` on standard error: whether it does before it ends. What it said until

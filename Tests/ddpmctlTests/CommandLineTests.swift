@@ -20,6 +20,21 @@ import Training
     try bench.run(arguments)
   }
 
+  /// Nobody takes a part for all.
+  @Test(arguments: [
+    ["schema"], ["list"], ["list", "--json"], ["status"], ["--help"], ["--version"],
+    ["--generate-completion-script", "bash"],
+  ])
+  func whatCannotBePrintedIsSaid(arguments: [String]) throws {
+    try bench.admit("a", .queued)
+    let full = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+    let result = try Invocation(arguments, root: bench.root, output: full).end()
+    #expect(result.code == 1)
+    #expect(
+      result.errors.hasSuffix("ddpmctl: cannot write to standard output: No space left on device\n")
+    )
+  }
+
   @Test func schemaIsTheLibrarys() throws {
     let (output, _, code) = try ddpmctl("schema")
     #expect(code == 0)

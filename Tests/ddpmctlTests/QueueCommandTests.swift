@@ -74,7 +74,7 @@ import Testing
 
   @Test func endedJobsAreRemovedOnRequest() throws {
     for name in ["a", "b", "c"] { try bench.admit(name, name == "b" ? .failed : .done) }
-    try bench.admit("d", .queued)
+    for name in ["d", "c"] { try bench.admit(name, .queued) }
     let daemon = try AdmittingDaemon(bench)
     defer { daemon.stop() }
     #expect(try ddpmctl("purge").code == 64)
@@ -84,9 +84,13 @@ import Testing
     #expect(try ddpmctl("purge", "--older-than", "1d").errors == "there is nothing to remove\n")
     #expect(try ddpmctl("purge", "--state", "failed").errors == "sample b (job 2) is removed\n")
     #expect(try ddpmctl("remove", "a").errors == "sample a (job 1) is removed\n")
-    #expect(try SpoolReader(bench.layout).jobs().map(\.id) == [3, 4])
+    #expect(try SpoolReader(bench.layout).jobs().map(\.id) == [3, 4, 5])
     let refused = try ddpmctl("remove", "d")
     #expect(refused.code == 1 && refused.errors.contains("cancel it first: ddpmctl cancel 4"))
+    // Not an older one of the name either.
+    let newest = try ddpmctl("remove", "c")
+    #expect(newest.code == 1 && newest.errors.contains("cancel it first: ddpmctl cancel 5"))
+    #expect(try SpoolReader(bench.layout).jobs().map(\.id) == [3, 4, 5])
   }
 
   @Test func aRemovalThatLeavesFilesSaysSo() throws {

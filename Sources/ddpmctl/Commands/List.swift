@@ -1,6 +1,5 @@
 import ArgumentParser
 import DurableIO
-import Glibc
 import GuardedFiles
 import Jobs
 import Spool
@@ -58,7 +57,7 @@ struct List: ParsableCommand {
             ? "no job is \(state.map(\.rawValue).joined(separator: " or "))"
             : "no job is of that kind")
     } else {
-      show(jobRows)
+      try show(jobRows)
     }
     if unread > 0 {
       // Of those that were not read it is not known whose they are.
@@ -76,7 +75,7 @@ struct List: ParsableCommand {
     return spool.command("list --all" + filters.joined())
   }
 
-  private func show(_ jobRows: [Row]) {
+  private func show(_ jobRows: [Row]) throws {
     let titles = ["JOB", "NAME", "KIND", "STATE", "PRIORITY", "PROGRESS", "AGE", "REASON"]
     var rows = [titles] + jobRows.map(\.cells)
     if !jobRows.contains(where: \.hasPriority) {
@@ -89,7 +88,7 @@ struct List: ParsableCommand {
       print(String(cut), color: color)
     }
     // What is said next is to stand below.
-    fflush(nil)
+    try attempt { try StandardOutput.finish() }
   }
 
   /// What `form` makes of each of the jobs that are meant, by rising number; how many of those that are

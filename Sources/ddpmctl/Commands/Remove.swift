@@ -7,7 +7,10 @@ import Spool
 struct Remove: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Remove jobs that are over, with their results and all their files.",
-    discussion: "This cannot be undone. Of several jobs with one name the newest is meant.")
+    discussion: """
+      This cannot be undone. Of several jobs with one name the newest is meant, and if that is not \
+      over, none.
+      """)
 
   @OptionGroup var spool: SpoolOptions
 
@@ -18,7 +21,7 @@ struct Remove: ParsableCommand {
 
   func run() throws {
     try spool.give(
-      .remove, to: jobs, what: "removal", preferring: { $0.state.isFinal },
+      .remove, to: jobs, what: "removal", preferring: { _ in true },
       unless: { view in
         view.job.state.isFinal
           ? nil
