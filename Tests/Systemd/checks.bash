@@ -201,9 +201,10 @@ data_are_where_the_service_may_look() {
   submit anna "$(train share 2 /usr/share/images/images.idx)" --wait >/dev/null
   submit anna "$(train data 2 /data/images.idx)" --wait >/dev/null
   ! submit anna "$(train closed 2 /home/anna/photos/images.idx)" --wait >/dev/null || fail "/home is open"
-  set_up ProtectHome=tmpfs BindReadOnlyPaths=/home/anna
+  # The home of somebody who has left is none of the service's troubles.
+  set_up ProtectHome=tmpfs BindReadOnlyPaths=-/home/anna BindReadOnlyPaths=-/home/gone
   inside setfacl -m u:ddpmd:x /home/anna
-  inside setfacl -R -m u:ddpmd:rX /home/anna/photos
+  inside setfacl -R -m u:ddpmd:rX,d:u:ddpmd:rX /home/anna/photos
   inside systemctl restart ddpmd
   submit anna "$(train shown 2 /home/anna/photos/images.idx)" --wait >/dev/null
   # The photos themselves are open to all: what keeps Carl's jobs out is Anna's home folder.
@@ -214,7 +215,11 @@ data_are_where_the_service_may_look() {
 }
 
 results_can_be_the_groups_alone() {
-  set_up StateDirectoryMode=0750 UMask=0027
+  set_up StateDirectoryMode=0750 RuntimeDirectoryMode=0750 UMask=0027
+  mkdir -p "$root/etc/tmpfiles.d"
+  echo 'd /var/spool/ddpmd 0750 ddpmd ddpm -' >"$root/etc/tmpfiles.d/ddpmd.conf"
+  inside systemd-tmpfiles --create ddpmd.conf
+  echo 'metrics_socket = /run/ddpmd/metrics' >"$root/etc/ddpmd.conf"
   inside systemctl restart ddpmd
   local job results
   job=$(submit anna "$(train closed 2 /srv/images.idx)")
@@ -222,8 +227,15 @@ results_can_be_the_groups_alone() {
   results=$(as carl ddpmctl results "$job")
   as carl sha256sum "$results/unet/diffusion_pytorch_model.safetensors" >/dev/null
   as carl ddpmctl list | grep closed >/dev/null
-  ! as bert ls "$results" 2>/dev/null || fail "bert, not in the group ddpm, sees results"
+  as carl test -S /run/ddpmd/metrics
+  local path
+  for path in "$results" /var/spool/ddpmd/rejected /run/ddpmd/metrics; do
+    ! as bert ls "$path" 2>/dev/null || fail "bert, not in the group ddpm, sees $path"
+  done
   set_up
+  rm "$root/etc/tmpfiles.d/ddpmd.conf"
+  inside systemd-tmpfiles --create ddpmd.conf
+  configure_stopped
   inside systemctl restart ddpmd
 }
 
