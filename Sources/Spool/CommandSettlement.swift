@@ -155,7 +155,7 @@ extension QueueEntry {
   /// - isAnew: Whether the job had ended, and its time limit begins anew.
   mutating func makeReady(isAnew: Bool) {
     if isAnew {
-      secondsRun = 0
+      renewTimeLimit()
       ended = nil
       timedOut = false
     }

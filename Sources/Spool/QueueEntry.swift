@@ -16,8 +16,12 @@ public struct QueueEntry: Equatable, Sendable {
   /// The step that the run before the latest crash began at: a run that begins beyond it has a newer
   /// checkpoint under it, which is progress. Nil if that run got no word out.
   public var resumedAt: Int?
-  /// How long the job has run, without the run that is under way.
+  /// How long the job has run since its time limit began, without the run that is under way.
   public var secondsRun = 0.0
+  /// How long it had run before: a job that has ended and is run again has all of its limit again.
+  var secondsRunBefore = 0.0
+  /// How long the job has run in all, without the run that is under way.
+  public var totalSecondsRun: Double { secondsRunBefore + secondsRun }
   /// When the run that is under way began; nil for the job of a daemon that does not note it.
   public var started: Timestamp?
   /// When the job ended; nil for the job of a daemon that does not note it.
@@ -45,6 +49,12 @@ public struct QueueEntry: Equatable, Sendable {
       self.job = job
       self.when = when
     }
+  }
+
+  /// Begins the job's time limit anew.
+  mutating func renewTimeLimit() {
+    secondsRunBefore = Self.plausible(totalSecondsRun)
+    secondsRun = 0
   }
 
   /// Adds the run that is under way, which has taken so long, to the time that the job has run, once.
@@ -85,6 +95,7 @@ public struct QueueEntry: Equatable, Sendable {
     if crashes > 0 { object["crashes"] = .integer(crashes) }
     if let resumedAt { object["resumed_at"] = .integer(resumedAt) }
     if secondsRun > 0 { object["seconds_run"] = .double(secondsRun) }
+    if secondsRunBefore > 0 { object["seconds_run_before"] = .double(secondsRunBefore) }
     if let started { object["started"] = .string(started.description) }
     if let ended { object["ended"] = .string(ended.description) }
     if timedOut { object["timed_out"] = true }
@@ -121,6 +132,7 @@ public struct QueueEntry: Equatable, Sendable {
     crashes = count("crashes") ?? 0
     resumedAt = json["resumed_at"]?.int
     secondsRun = Self.plausible(json["seconds_run"]?.double ?? 0)
+    secondsRunBefore = Self.plausible(json["seconds_run_before"]?.double ?? 0)
     started = json["started"]?.string.flatMap { Timestamp($0) }
     ended = json["ended"]?.string.flatMap { Timestamp($0) }
     timedOut = json["timed_out"]?.bool ?? false

@@ -63,7 +63,7 @@ struct JobView {
   var secondsRun: Double {
     var entry = job.entry
     if job.state == .running && !isInterrupted { entry.endRun(at: .now()) }
-    return entry.secondsRun
+    return entry.totalSecondsRun
   }
 
   /// How long the job has run, in words; nil if it has not.
@@ -133,7 +133,7 @@ struct JobView {
       "hold_requested": .bool(job.entry.holdRequested),
       "priority": .integer(job.entry.priority),
       "attempt": .integer(job.entry.attempts),
-      "seconds_run": .double(job.entry.secondsRun),
+      "seconds_run": .double(job.entry.totalSecondsRun),
       "ended": (job.entry.ended?.description).map { .string($0) } ?? nil,
       "reason": (job.state.isFinal ? job.entry.reason : explanation).map { .string($0) } ?? nil,
       "not_before": (job.entry.notBefore?.description).map { .string($0) } ?? nil,

@@ -139,7 +139,10 @@ import Testing
   /// Whatever the numbers are: the job can be run, crash and end.
   @Test(arguments: ["1e300", "-1e300", "1e18", "9223372036854775807", "-9223372036854775808"])
   func damagedNumbersAreCountedOn(number: String) throws {
-    let keys = ["attempt", "attempts", "crashes", "seconds_run", "resumed_at", "priority"]
+    let keys = [
+      "attempt", "attempts", "crashes", "seconds_run", "seconds_run_before", "resumed_at",
+      "priority",
+    ]
     for key in keys {
       for state in JobState.allCases {
         let content = Array(#"{"\#(key)": \#(number), "started": "2031-05-04T03:02:01.007Z"}"#.utf8)
@@ -147,7 +150,9 @@ import Testing
         entry.attempts += 1
         entry.crashes += 1
         entry.endRun(after: 1e300)
-        #expect(Int(entry.secondsRun * 1000) >= 0 && entry.attempts > 0)
+        #expect(
+          Int(entry.secondsRun * 1000) >= 0 && Int(entry.totalSecondsRun * 1000) >= 0
+            && entry.attempts > 0)
       }
     }
   }

@@ -271,6 +271,7 @@ import Testing
       try spool.history(id) == [.admitted, .started, .timedOut, .retried, .started, .finished])
     let again = try #require(try spool.job(id)).entry
     #expect(again.secondsRun < 3 && !again.timedOut)
+    #expect(again.totalSecondsRun == entry.secondsRun + again.secondsRun)
   }
 
   @Test func aJobIsRemovedWithItsFiles() async throws {
