@@ -94,6 +94,15 @@ public struct SpoolLayout: Equatable, Sendable {
     for jobState in JobState.allCases { try create(queue(jobState), mode: readable) }
   }
 
+  /// Makes `drop` where somebody has removed it: where `claim` beside it is there, no disk is missing.
+  ///
+  /// Returns: whether it was made.
+  public func remakeDrop() throws(SystemError) -> Bool {
+    guard try !Directory.exists(drop), try Directory.exists(claim) else { return false }
+    try create(drop, mode: dropMode)
+    return true
+  }
+
   private func create(_ path: String, mode: UInt32) throws(SystemError) {
     if try Directory.exists(path) { return }
     try Directory.create(path)

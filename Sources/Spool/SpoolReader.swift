@@ -17,6 +17,8 @@ public struct SpoolReader: Sendable {
     public let entry: QueueEntry
     /// Who submitted what and when; nil if this version cannot read it.
     public let envelope: Envelope?
+    /// That there is nothing to be read, its file or whole folder being missing, in a sentence.
+    public let absence: String?
     /// What was changed of it since; nil if nothing was, or this version cannot read it.
     public let amendment: Amendment?
     /// How far the newest run is.
@@ -128,12 +130,19 @@ public struct SpoolReader: Sendable {
     return try job(state, entry)
   }
 
-  private func job(_ state: JobState, _ entry: QueueEntry) throws(SystemError) -> Job {
+  private func job(_ state: JobState, _ entry: QueueEntry) throws(SystemError) -> Job? {
     let id = entry.id
     let directory = layout.jobDirectory(id)
+    let file = try readFileIfPresent(directory.job)
+    var absence: String?
+    if file == nil {
+      absence = try directory.absence(of: id, in: state)
+      // It may be that the job is being removed now.
+      if try queue.state(of: id) == nil { return nil }
+    }
     return Job(
-      id: id, state: state, entry: entry,
-      envelope: try readFileIfPresent(directory.job).flatMap { try? Envelope.parse($0) },
+      id: id, state: state, entry: entry, envelope: file.flatMap { try? Envelope.parse($0) },
+      absence: absence,
       amendment: try readFileIfPresent(directory.amendment).flatMap { try? Amendment(parsing: $0) },
       progress: try readFileIfPresent(directory.progress).flatMap {
         (try? JSONValue(parsing: $0)).flatMap { Progress(json: $0) }
@@ -162,9 +171,15 @@ public struct SpoolReader: Sendable {
   }
 
   /// How many files in `drop/` wait to be taken in; nil for those who may not look.
+  ///
+  /// Directories are none: they are refused, also those that stay there because only their owner could
+  /// move them.
   public func waitingFiles() throws(SystemError) -> Int? {
     do {
-      return try Directory.names(in: layout.drop).count { !SubmittedFile.isHidden($0) }
+      return try Directory.names(in: layout.drop).count { name in
+        !SubmittedFile.isHidden(name)
+          && (try? FileStatus(ofLink: layout.drop + "/" + name))?.kind != .directory
+      }
     } catch  where error.isPermissionDenied {
       return nil
     }

@@ -16,6 +16,10 @@ extension Supervisor {
     var stillBlocked: Set<String> = []
     admission.activeJobs = scheduler.jobs.countsByUser
     for outcome in admission.scan(atMost: scanLimit) {
+      if case .blocked(name: nil, _) = outcome, remakeDrop() {
+        retryAfter = .zero
+        continue
+      }
       log(outcome)
       switch outcome {
       case .admitted(let envelope, let entry, in: let state):
@@ -44,6 +48,22 @@ extension Supervisor {
     // What else has happened has its turn before the rest of a flood.
     if admission.isBehind { retryAfter = .zero }
     return events + [.scanned(retryAfter: retryAfter, problem: problem)]
+  }
+
+  /// Makes `drop/` anew where it has been removed, and watches that one; false if it was not so, or
+  /// cannot be done.
+  private func remakeDrop() -> Bool {
+    let drop = setup.layout.drop
+    do {
+      guard try setup.layout.remakeDrop() else { return false }
+    } catch {
+      logOnce("\(drop) was removed, and is not made anew: \(error)", about: "drop")
+      return false
+    }
+    troubled.remove("drop")
+    say(.warning, "\(drop) was removed, and is made anew without the files that were in it")
+    watchDrop()
+    return true
   }
 
   /// That nothing could be taken from a spool on a read-only disk, which shows only when something comes.

@@ -183,15 +183,18 @@ extension Supervisor {
   }
 
   private func summary(_ entry: QueueEntry) throws(SystemError) -> JobSummary {
-    let file = setup.layout.jobDirectory(entry.id).job
-    guard let bytes = try readFileIfPresent(file) else {
+    let directory = setup.layout.jobDirectory(entry.id)
+    guard let bytes = try readFileIfPresent(directory.job) else {
       // Where all of them are missing, their disk is, which comes back.
       if try Directory.names(in: setup.layout.jobs).isEmpty {
-        throw SystemError(operation: "open", path: file, code: ENOENT)
+        throw SystemError(
+          operation: "open", path: directory.job, code: ENOENT,
+          detail: "the folders of all jobs are missing; put them back, or, if they are lost, "
+            + "mkdir \(directory.path)")
       }
-      say(
-        .warning, "\(file) is missing; if it cannot be put back, cancel job \(entry.id)",
-        job: entry.id)
+      if let absence = try directory.absence(of: entry.id, in: .queued) {
+        say(.warning, absence, job: entry.id)
+      }
       return summary(entry, nil)
     }
     do {

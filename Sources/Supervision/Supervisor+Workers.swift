@@ -48,9 +48,11 @@ extension Supervisor {
         job: id, attempt: entry.attempts, state: .running)
       return []
     } catch {
-      say(.error, "job \(id) cannot be started: \(error)", .trouble, job: id)
+      let absence = (try? directory.absence(of: id, in: .queued)) ?? nil
+      let reason = absence ?? error.description
+      say(.error, "job \(id) cannot be started: \(reason)", .trouble, job: id)
       takeBackRun(id)
-      return [.startFailed(id, reason: error.description)]
+      return [.startFailed(id, reason: reason)]
     }
   }
 

@@ -331,7 +331,7 @@ public final class Supervisor {
   }
 
   /// Without hints from the kernel the daemon still finds everything in its regular rescans.
-  private func watchDrop() {
+  func watchDrop() {
     do {
       watcher = try DropWatcher(setup.layout.drop)
     } catch {

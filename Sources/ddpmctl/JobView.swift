@@ -97,7 +97,9 @@ struct JobView {
   var reason: String? {
     if isInterrupted { return "goes on when ddpmd runs again" }
     let retry = job.entry.notBefore.flatMap { $0 > .now() ? "tries again at \($0)" : nil }
-    let parts = [job.entry.reason?.printable, retry].compactMap { $0 }
+    // A job that could not be started because of that has it for its reason already.
+    let known = job.entry.reason == job.absence ? nil : job.entry.reason
+    let parts = [known, job.absence].compactMap { $0?.printable } + [retry].compactMap { $0 }
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 
@@ -135,7 +137,8 @@ struct JobView {
       "attempt": .integer(job.entry.attempts),
       "seconds_run": .double(job.entry.totalSecondsRun),
       "ended": (job.entry.ended?.description).map { .string($0) } ?? nil,
-      "reason": (job.state.isFinal ? job.entry.reason : explanation).map { .string($0) } ?? nil,
+      "reason": (job.state.isFinal && job.absence == nil ? job.entry.reason : explanation)
+        .map { .string($0) } ?? nil,
       "not_before": (job.entry.notBefore?.description).map { .string($0) } ?? nil,
       "array": envelope?.array.map { array in
         [

@@ -100,8 +100,23 @@ import Testing
     let spool = try TestSpool()
     try spool.startDaemon()
     for name in ["a.json", "b.json", ".copied.json"] { try spool.drop(name, "{") }
+    // One that only its owner can move has been refused and stays.
+    try Directory.create(spool.layout.drop + "/folder")
     #expect(try spool.reader.waitingFiles() == 2)
     #expect(try spool.reader.rejectedFiles().count == 0)
+  }
+
+  /// Without its claim/ as well the spool's disk may be away.
+  @Test func theWayInIsMadeAnewWhereItAloneIsMissing() throws {
+    let spool = try TestSpool()
+    let before = try FileStatus(ofLink: spool.layout.drop)
+    #expect(try !spool.layout.remakeDrop())
+    try Directory.removeTree(spool.layout.drop)
+    #expect(try spool.layout.remakeDrop())
+    #expect(try FileStatus(ofLink: spool.layout.drop).permissions == before.permissions)
+    for path in [spool.layout.drop, spool.layout.claim] { try Directory.removeTree(path) }
+    #expect(try !spool.layout.remakeDrop())
+    #expect(try !Directory.exists(spool.layout.drop))
   }
 
   /// Of commands their givers were told; what was refused last is known with its reason.

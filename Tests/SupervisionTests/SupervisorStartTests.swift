@@ -22,11 +22,51 @@ import Testing
     for id in ids { try await spool.command("release", id) }
     try await spool.waitFor(ids[1], .done)
     try await spool.waitFor(ids[0], .deferred)
-    #expect(try spool.job(ids[0])?.entry.reason?.contains("cannot find") == true)
+    #expect(try spool.job(ids[0])?.entry.reason?.contains("is missing") == true)
     try await spool.cancel(ids[0])
     try await spool.waitFor(ids[0], .cancelled)
     #expect(second.journal.warnings.contains { $0.contains("cancel job \(ids[0])") })
     await second.stop()
+  }
+
+  /// The same while the daemon runs: it says so, and the job can be commanded.
+  @Test(arguments: [false, true]) func aJobCanLoseItsFolderWhileItWaits(
+    onlyItsFile: Bool
+  ) async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let daemon = try TestDaemon(spool)
+    let id = try await spool.submitJob(queue: #"{"hold": true}"#)
+    let directory = spool.directory(id)
+    let lost = onlyItsFile ? directory.job : directory.path
+    try Directory.removeTree(lost)
+    try await spool.command("release", id)
+    try await spool.waitFor(id, .deferred)
+    #expect(
+      try spool.job(id)?.entry.reason
+        == "\(lost) is missing; if it cannot be put back, cancel job \(id)")
+    try await spool.command("hold", id)
+    try await spool.waitFor(id, .held)
+    try await spool.cancel(id)
+    try await spool.waitFor(id, .cancelled)
+    try await spool.command("remove", id)
+    try await until("it is gone") { try Directory.names(in: spool.layout.removing).isEmpty }
+    #expect(try spool.job(id) == nil)
+    await daemon.stop()
+  }
+
+  /// The kernel says when what is watched goes, and a file in the new one is seen at once.
+  @Test func theWayInIsMadeAnewAndWatched() async throws {
+    let spool = try TestSpool(worker: Script.finish)
+    let daemon = try TestDaemon(spool) { $0.rescanInterval = .seconds(100_000) }
+    try await spool.waitFor(spool.submitJob(), .done)
+    for _ in 1...2 {
+      try Directory.removeTree(spool.layout.drop)
+      try await until("it is there again") { try Directory.exists(spool.layout.drop) }
+      try await spool.waitFor(spool.submitJob(), .done)
+    }
+    await daemon.stop()
+    #expect(
+      daemon.journal.warnings.count { $0.hasPrefix("\(spool.layout.drop) was removed") } == 2)
   }
 
   /// All of them are not there before their disk is.

@@ -146,6 +146,41 @@ import Testing
     #expect(status["waiting_files"] == 1)
   }
 
+  @Test func whatIsMissingOfTheSpoolIsSaidBesideAllElse() throws {
+    try bench.admit("a", .failed, reason: "no luck")
+    for path in [bench.layout.drop, bench.layout.rejected] { try Directory.removeTree(path) }
+    let status = try ddpmctl("status")
+    #expect(status.code == 0)
+    #expect(status.output.contains("jobs: 1 failed\n"))
+    for (what, path) in [("waiting", bench.layout.drop), ("refused", bench.layout.rejected)] {
+      #expect(status.output.contains("\(what) files: \(path) is missing; unless it is put back, "))
+    }
+    let json = try JSONValue(parsing: ddpmctl("status", "--json").output)
+    #expect(json["jobs"]?["failed"] == 1)
+    #expect(json["waiting_files"] == .some(.null) && json["rejected_files"] == .some(.null))
+  }
+
+  @Test func ofAJobWithoutFilesAllCommandsKnow() throws {
+    for name in ["a", "b", "c"] { try bench.admit(name, .failed, reason: "no luck") }
+    let sentence =
+      "\(bench.layout.jobDirectory(2).path) is missing; if it cannot be put back, remove job 2"
+    try Directory.removeTree(bench.layout.jobDirectory(2).path)
+    for arguments in [["list", "2"], ["list", "--all"], ["list", "2-9"], ["show", "2"]] {
+      let said = try bench.run(arguments)
+      #expect(said.code == 0)
+      #expect(said.output.contains("no luck; \(sentence)\n"))
+    }
+    #expect(try ddpmctl("show", "2", "--job").errors.contains(sentence))
+    let list = try JSONValue(parsing: ddpmctl("list", "2", "--json").output)
+    #expect(list.array?.first?["reason"] == .string("no luck; \(sentence)"))
+    let daemon = try AdmittingDaemon(bench)
+    defer { daemon.stop() }
+    #expect(
+      try ddpmctl("purge", "--state", "failed").errors
+        == "sample a (job 1) is removed\n? ? (job 2) is removed\nsample c (job 3) is removed\n")
+    #expect(try ddpmctl("list", "--all").errors.hasPrefix("no jobs"))
+  }
+
   @Test func anEvaluationIsSummedUpInALine() throws {
     try bench.admit("a", kind: "evaluate", .done)
     let directory = bench.layout.jobDirectory(1)

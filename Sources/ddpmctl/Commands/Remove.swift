@@ -71,8 +71,11 @@ struct Purge: ParsableCommand {
     try spool.requireSpool()
     let user = geteuid()
     let states = state.isEmpty ? Set(JobState.final) : state.states
+    // Whose a job was that has lost its file nobody knows: it is the spool's owner's.
+    let owner = try attempt { try FileStatus(ofLink: spool.layout.state + "/.").owner }
     let jobs = try attempt { try spool.reader.jobs(in: states) }.filter { job in
-      state.includes(job) && (user == 0 || job.envelope?.submitter == user)
+      let submitter = job.absence == nil ? job.envelope?.submitter : owner
+      return state.includes(job) && (user == 0 || submitter == user)
     }
     let now = Timestamp.now().milliseconds
     let due = jobs.dropLast(keep ?? 0).filter { job in

@@ -39,7 +39,7 @@ struct Show: ParsableCommand {
     }
     if jobFile {
       guard let spec = view.job.envelope?.spec else {
-        throw Refusal("this ddpmctl cannot read \(view.directory.job)")
+        throw Refusal(view.job.absence ?? "this ddpmctl cannot read \(view.directory.job)")
       }
       print(spec.json.serialized(pretty: true))
       return
@@ -103,6 +103,8 @@ struct Show: ParsableCommand {
         }
       }
     }
-    print("\nIts job file: \(spool.command("show \(view.id) --job"))")
+    if view.job.absence == nil {
+      print("\nIts job file: \(spool.command("show \(view.id) --job"))")
+    }
   }
 }

@@ -26,8 +26,8 @@ struct Status: ParsableCommand {
         (state: state, count: try spool.reader.count(in: state))
       }
     }
-    let arrived = try attempt { try spool.reader.waitingFiles() }
-    let refused = try attempt { try spool.reader.rejectedFiles() }
+    let arrived = Result { () throws(SystemError) in try spool.reader.waitingFiles() }
+    let refused = Result { () throws(SystemError) in try spool.reader.rejectedFiles() }
     if json {
       let counts = JSONObject(counts.map { ($0.state.rawValue, .integer($0.count)) })
       let object: JSONValue = [
@@ -36,8 +36,9 @@ struct Status: ParsableCommand {
         } ?? nil,
         "paused": .bool(pause.isPaused), "jobs": .object(counts),
         "running": .array(running.map(\.json)),
-        "waiting_files": arrived.map { .integer($0) } ?? nil,
-        "rejected_files": .integer(refused.count), "spool": .string(spool.layout.spool),
+        "waiting_files": (try? arrived.get()).flatMap(\.self).map { .integer($0) } ?? nil,
+        "rejected_files": (try? refused.get()).map { .integer($0.count) } ?? nil,
+        "spool": .string(spool.layout.spool),
         "state": .string(spool.layout.state),
       ]
       print(object.serialized(pretty: true))
@@ -63,16 +64,31 @@ struct Status: ParsableCommand {
       "\(count) \(state == .running && daemon == nil ? "interrupted" : state.rawValue)"
     }
     print("jobs: \(summary.isEmpty ? "none" : summary.joined(separator: ", "))")
-    if let arrived, arrived > 0 {
-      print("waiting files: \(arrived), to be taken in from \(spool.layout.drop)")
+    switch arrived {
+    case .success(let count?) where count > 0:
+      print("waiting files: \(count), to be taken in from \(spool.layout.drop)")
+    case .success: break
+    case .failure(let error): print("waiting files: \(Self.explanation(of: error))", color: 31)
     }
-    if refused.count > 0 {
-      print("refused files: \(refused.count), each with its reason, in \(spool.layout.rejected)")
-    }
-    if let last = refused.last {
-      print("  the last, \(ageText(last.time)) ago, \(last.name): \(last.reason.inOneLine)")
+    switch refused {
+    case .success((let count, let last)):
+      if count > 0 {
+        print("refused files: \(count), each with its reason, in \(spool.layout.rejected)")
+      }
+      if let last {
+        print("  the last, \(ageText(last.time)) ago, \(last.name): \(last.reason.inOneLine)")
+      }
+    case .failure(let error): print("refused files: \(Self.explanation(of: error))", color: 31)
     }
   }
+
+  /// Why files cannot be counted: one of the spool's folders was taken away, or its disk.
+  private static func explanation(of error: SystemError) -> String {
+    error.isNotFound
+      ? "\(error.path) is missing; unless it is put back, ddpmd makes it anew when it is started"
+      : error.description
+  }
+
   /// The first jobs of those that wait, as far as there is something to say of them, and those that
   /// failed last: the list has the others, and they are not read.
   private func noteworthy(_ viewer: (SpoolReader.Job) -> JobView) throws -> [JobView] {
