@@ -1,4 +1,5 @@
 import DurableIO
+import Jobs
 
 /// The numbers of jobs: short, rising, never given twice.
 ///
@@ -22,7 +23,11 @@ struct JobNumbers {
     let inUse: Int
     let count: [UInt8]?
     do {
-      let jobs = try Directory.names(in: layout.jobs).compactMap { Int($0) }
+      // Of what was lost, or restored in part, whatever is left counts.
+      var jobs: [Int] = []
+      for folder in [layout.jobs, layout.removing] + JobState.allCases.map(layout.queue) {
+        jobs += try Directory.names(in: folder).compactMap { Int($0) }
+      }
       let claims = try Directory.names(in: layout.claim).compactMap {
         ClaimName($0).ids?.upperBound
       }
@@ -38,7 +43,7 @@ struct JobNumbers {
       throw .damaged(
         path: path,
         problem: "must hold the highest number ever given to a job, \(inUse) or more, "
-          + "but holds \(count == nil ? "nothing" : "something else"); write it there")
+          + "but holds \(count == nil ? "nothing" : "something else"); write it there, on a line")
     }
     used = max(number, inUse)
     written = number

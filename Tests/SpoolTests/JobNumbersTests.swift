@@ -67,5 +67,9 @@ import Testing
     try spool.startDaemon()
     try Directory.remove(spool.layout.highestID)
     #expect(throws: SpoolError.self) { try spool.admission() }
+    // A number that only the queue knows, as where a backup was restored in part.
+    try Directory.removeTree(spool.layout.jobDirectory(1).path)
+    let error = #expect(throws: SpoolError.self) { try spool.admission() }
+    #expect(error?.description.contains("1 or more, but holds nothing") == true)
   }
 }
