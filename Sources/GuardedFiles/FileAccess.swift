@@ -194,17 +194,14 @@ public struct FileAccess: Sendable {
     var place = if let start, !path.hasPrefix("/") { start } else { try top() }
     var rest = reversedParts(path)
     var links = 0
-    var depth = 0
     while let part = rest.popLast() {
       guard place.status.kind == .directory else { throw failure(ENOTDIR) }
       try require(.search, of: place, naming: name)
       if part == ".." {
         place = place.parent ?? place
-        depth -= 1
         continue
       }
-      depth += 1
-      guard depth <= Self.depthLimit else {
+      guard place.depth < Self.depthLimit else {
         throw SystemError(
           operation: "open", path: name, code: ENAMETOOLONG,
           detail: "it is in more than \(Self.depthLimit) folders in one another; move it up")
@@ -218,7 +215,7 @@ public struct FileAccess: Sendable {
       guard links <= Self.linkLimit else { throw failure(ELOOP) }
       try requireTrust(in: next, naming: name)
       guard let target = try next.target() else { throw failure(EILSEQ) }
-      if target.hasPrefix("/") { (place, depth) = (try top(), 0) }
+      if target.hasPrefix("/") { place = try top() }
       rest += reversedParts(target)
     }
     return place

@@ -9,12 +9,15 @@ final class Place: Sendable {
   let status: FileStatus
   /// The folder that it was found in; nil for where a path begins.
   let parent: Place?
+  /// How many folders it holds on the way to it.
+  let depth: Int
 
   /// What `name` stands for, seen from `folder`.
   ///
   /// - flags: with `O_NOFOLLOW` a symbolic link stands for itself.
   init(_ name: String, in folder: Place?, flags: Int32 = 0) throws(SystemError) {
     parent = folder
+    depth = folder.map { $0.depth + 1 } ?? 0
     let path = folder.map { ($0.path == "/" ? "" : $0.path) + "/" + name } ?? name
     file = try OpenFile(name, in: folder?.file, flags: Int32(OPEN_PLACE) | flags, path: path)
     status = try file.status()

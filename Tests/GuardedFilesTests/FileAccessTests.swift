@@ -120,6 +120,9 @@ import Testing
     try folder.file("file")
     let refusal = access.refusal(folder(way.joined(separator: "/")))
     #expect(refusal?.hasSuffix("it is in more than 256 folders in one another; move it up") == true)
+    // Nothing is above the root.
+    let from = String(repeating: "/..", count: 300) + folder(way.joined(separator: "/"))
+    #expect(access.refusal(from)?.contains("more than 256 folders") == true)
     let back = way.prefix(200) + Array(repeating: "..", count: 200)
     #expect(access.refusal(folder((back + back + ["file"]).joined(separator: "/"))) == nil)
   }
