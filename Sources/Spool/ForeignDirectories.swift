@@ -43,8 +43,7 @@ extension Admission {
       SubmittedFile.directoryReason + ". Only its owner can take it away: rm -r "
       + (layout.drop + "/" + name).printable
     do {
-      try AtomicFile.write(
-        reason + "\n", to: layout.reason(ofRejected: Self.nameInRejected(name)))
+      try write(reason, whyRejected: name, synced: true)
       return .rejected(
         name: name, reason: reason,
         owner: try? FileStatus(ofLink: layout.drop + "/" + name).owner)

@@ -57,7 +57,7 @@ extension Admission {
   }
 
   /// - synced: false leaves it to a `FileSystemSync` to make that durable.
-  private func write(
+  func write(
     _ reason: String, whyRejected name: String, synced: Bool
   ) throws(SystemError) {
     try AtomicFile.write(
