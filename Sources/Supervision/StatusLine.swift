@@ -61,8 +61,8 @@ extension Progress {
   /// `step 1200/8000, loss 0.031, 9 min left`.
   fileprivate func summary(_ kind: String) -> String {
     var parts = ["\(kind == "train" ? "step" : "image") \(step)/\(steps)"]
-    if let loss { parts.append("loss \(loss.significant(2))") }
-    if let bitsPerDimension { parts.append("\(bitsPerDimension.significant(3)) bits/dim") }
+    if let loss { parts.append("loss \(significant(loss, digits: 2))") }
+    if let bitsPerDimension { parts.append("\(significant(bitsPerDimension, digits: 3)) bits/dim") }
     if let time = secondsLeft.flatMap(timeLeft) { parts.append(time + " left") }
     return parts.joined(separator: ", ")
   }
@@ -77,23 +77,4 @@ private func timeLeft(_ seconds: Double) -> String? {
   if minutes < 60 { return "\(minutes) min" }
   if minutes < 48 * 60 { return "\(minutes / 60) h \(minutes % 60) min" }
   return "\(minutes / 1440) d \(minutes % 1440 / 60) h"
-}
-
-extension Double {
-  /// In decimal notation with `digits` significant digits, without Foundation's formatter.
-  fileprivate func significant(_ digits: Int) -> String {
-    guard isFinite else { return "\(self)" }
-    guard magnitude >= 1e-6, magnitude < 1e6 else { return "\(self)" }
-    // Decimal places so that the first `digits` significant digits stand.
-    var places = digits - 1
-    var scale = magnitude
-    while scale < 1 { (scale, places) = (scale * 10, places + 1) }
-    while scale >= 10 { (scale, places) = (scale / 10, places - 1) }
-    guard places > 0 else { return "\(Int(rounded()))" }
-    let power = (0..<places).reduce(1) { value, _ in value * 10 }
-    let whole = Int((magnitude * Double(power)).rounded())
-    let fraction = String(whole % power)
-    let padding = String(repeating: "0", count: places - fraction.count)
-    return "\(self < 0 ? "-" : "")\(whole / power).\(padding)\(fraction)"
-  }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import Jobs
 import Spool
 import StrictJSON
@@ -159,25 +158,6 @@ struct JobView {
 func qualityText(_ progress: Progress) -> String? {
   progress.loss.map { "loss \(significant($0, digits: 3))" }
     ?? progress.bitsPerDimension.map { "\(significant($0, digits: 3)) bits/dim" }
-}
-
-/// A number with so many significant digits, without an exponent where it needs none.
-func significant(_ value: Double, digits: Int) -> String {
-  guard value.isFinite, value != 0 else { return "\(value)" }
-  guard abs(value) < 1e6, abs(value) >= 1e-6 else {
-    let exponent = Int(log10(abs(value)).rounded(.down))
-    return "\(significant(value / pow(10, Double(exponent)), digits: digits))e\(exponent)"
-  }
-  // The power of ten of the last digit that is shown.
-  var power = 1 - digits
-  var scale = 1.0
-  while abs(value) >= scale * 10 { (scale, power) = (scale * 10, power + 1) }
-  while abs(value) < scale { (scale, power) = (scale / 10, power - 1) }
-  if power >= 0 { return "\(Int(value.rounded()))" }
-  let unit = (0..<(-power)).reduce(1) { unit, _ in unit * 10 }
-  let rounded = Int((abs(value) * Double(unit)).rounded())
-  let fraction = String(String(rounded % unit + unit).dropFirst())
-  return "\(value < 0 ? "-" : "")\(rounded / unit).\(fraction)"
 }
 
 /// "45 s", "3 min 20 s", "2 h 5 min" or "3 d 4 h".

@@ -2,6 +2,7 @@
 
 import DurableIO
 import Glibc
+import Jobs
 
 /// Time that all processors together have been there, and worked, since the machine started.
 struct ProcessorTime {

@@ -1,4 +1,5 @@
 import DurableIO
+import Jobs
 import ModelConfig
 import ModelFiles
 import Models

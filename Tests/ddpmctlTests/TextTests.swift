@@ -61,6 +61,10 @@ import Testing
       }
       value *= 1.0137
     }
+    for value in [1.536_328_664e-7, -9.87654e-12, 1.5e-300, 1_234_567, -9.87654e20] {
+      let text = significant(value, digits: 3)
+      #expect(Double(text) == Double(String(format: "%.3g", value)), "\(text)")
+    }
     #expect(significant(0, digits: 3) == "0.0")
     #expect(significant(.nan, digits: 3) == "nan")
   }
